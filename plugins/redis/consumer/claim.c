@@ -17,8 +17,7 @@
 
 enum { SCAN_MS = 1000, ROUNDING_MS = 20 };
 
-/* How often to look for entries that others left: a fraction of the time after which they count as left. */
-static int64_t scan_every_ms(const struct rd_consumer *c) {
+int64_t rd_scan_every_ms(const struct rd_consumer *c) {
     return ebp_earlier(SCAN_MS, c->set->claim_after / 4);
 }
 
@@ -59,7 +58,7 @@ static void end_page(struct rd_consumer *c, struct rd_stream *stream) {
     if (claim->more)
         return;
     claim->next = (struct rd_id){ 0 };
-    stream->scan_ms = now_ms + scan_every_ms(c);
+    stream->scan_ms = now_ms + rd_scan_every_ms(c);
     if (!claim->whole)
         return;
     stream->pending_done = stream->pending_done || claim->first;
@@ -338,17 +337,11 @@ static void work_on(struct rd_consumer *c, struct rd_stream *stream, int64_t now
 
 void rd_claim(struct rd_consumer *c) {
     int64_t now_ms = ebp_boottime_ms();
-    bool show = !c->read_awaited && now_ms >= c->life_shown_ms;
 
     if (c->closing)
         return;
-    for (size_t i = 0; i < c->n_streams && rd_conn_is_ready(&c->control); i++) {
+    for (size_t i = 0; i < c->n_streams && rd_conn_is_ready(&c->control); i++)
         work_on(c, &c->streams[i], now_ms);
-        if (show && c->streams[i].joined)
-            rd_show_life(c, &c->streams[i]);
-    }
-    if (show || c->read_awaited)
-        c->life_shown_ms = now_ms + scan_every_ms(c);
 }
 
 void rd_claims_lost(struct rd_consumer *c) {

@@ -158,6 +158,7 @@ static uint32_t work(struct rd_consumer *c, uint32_t max) {
     rd_extend_fetched(c);
     rd_send_verdicts(c);
     rd_claim(c);
+    rd_show_life(c);
     rd_check_end(c);
     rd_read(c);
     write_both(c);
@@ -177,8 +178,8 @@ static int64_t due_ms(const struct rd_consumer *c, int64_t until_ms) {
         return due;
     if (!c->membership.known && !c->membership.list_awaited)
         due = ebp_earlier(due, c->membership.look_ms);
-    if (!c->read_awaited)
-        due = ebp_earlier(due, c->life_shown_ms);
+    if (!c->closing)
+        due = ebp_earlier(due, rd_life_due_ms(c));
     if (c->sub->until_end)
         due = ebp_earlier(due, c->end_ms);
     for (size_t i = 0; i < c->n_streams; i++) {

@@ -29,10 +29,27 @@ static int32_t on_sign(struct rd_conn *conn, uint64_t number, const struct rd_no
 
 /* Reads our own pending entries from beyond their end: that returns none and shows the other members that we are
  * alive. */
-void rd_show_life(struct rd_consumer *c, struct rd_stream *stream) {
+static void send_sign(struct rd_consumer *c, const struct rd_stream *stream) {
     rd_control_command(c, on_sign, rd_stream_number(c, stream),
                        (const char *[]){ "XREADGROUP", "GROUP", c->sub->group, c->sub->consumer, "COUNT", "1", "STREAMS",
                                          stream->name, BEYOND_ALL_ENTRIES, NULL });
+}
+
+/* Before Redis 7.2 a read that waits for new entries shows no life, however often it is sent. One that stops at the end waits
+ * for what other members hold until it sees that they live: whoever holds entries shows it more often. */
+int64_t rd_life_due_ms(const struct rd_consumer *c) {
+    return c->life_shown_ms + (c->open > 0 ? rd_scan_every_ms(c) : c->set->claim_after / 3);
+}
+
+void rd_show_life(struct rd_consumer *c) {
+    int64_t now_ms = ebp_boottime_ms();
+
+    if (c->closing || !rd_conn_is_ready(&c->control) || now_ms < rd_life_due_ms(c))
+        return;
+    c->life_shown_ms = now_ms;
+    for (size_t i = 0; i < c->n_streams; i++)
+        if (c->streams[i].joined)
+            send_sign(c, &c->streams[i]);
 }
 
 /* ---- names that nobody uses ---- */

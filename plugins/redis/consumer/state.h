@@ -194,9 +194,10 @@ struct rd_consumer {
     bool refused_for_good; /* the server refuses something that no later attempt changes: */
     struct eb_error why;   /*   the reason; empty once receive has returned it */
     bool closing, leaving;
-    size_t leaves;                 /* replies to XGROUP DELCONSUMER still to come at close */
-    int64_t extended_ms;           /* when fetched entries were last extended */
-    int64_t life_shown_ms, end_ms; /* when to show life next; when to look for the end next */
+    size_t leaves;         /* replies to XGROUP DELCONSUMER still to come at close */
+    int64_t extended_ms;   /* when fetched entries were last extended */
+    int64_t life_shown_ms; /* when life was shown last */
+    int64_t end_ms;        /* when to look for the end next */
     struct rd_member members[RD_MEMBERS];
     size_t n_members;
 
@@ -296,14 +297,20 @@ void rd_end_read(struct rd_consumer *);
 
 void rd_claim(struct rd_consumer *);
 
+/* How often to look for entries that others left: a fraction of the time after which they count as left. */
+int64_t rd_scan_every_ms(const struct rd_consumer *);
+
 /* When to look next at a stream's pending entries, if no look is under way. */
 int64_t rd_claim_due_ms(const struct rd_consumer *, const struct rd_stream *);
 void rd_claims_lost(struct rd_consumer *);
 
 /* ---- presence.c ---- */
 
-/* Shows the other members of the group that this one is alive. */
-void rd_show_life(struct rd_consumer *, struct rd_stream *);
+/* Shows the other members of each group, when it is due, that this one is alive. */
+void rd_show_life(struct rd_consumer *);
+
+/* When to do so next. */
+int64_t rd_life_due_ms(const struct rd_consumer *);
 
 /* Looks, when it is due, for members at work and for names of consumers that are gone. */
 void rd_sweep(struct rd_consumer *, struct rd_stream *, int64_t now_ms);
