@@ -144,6 +144,8 @@ static bool are_lent(struct pl_message_reading *r, pulsar_message_t *from, int n
 
 static bool list_lent(struct pl_message_reading *r, pulsar_message_t *from, int *n) {
     *n = pl_cxx_properties(from, NULL, 0);
+    if (*n < 0)
+        return list_copied(r, from, n);
     if (!EBP_RESERVE(r->list, r->room, listed(*n) + 1))
         return false;
     pl_cxx_properties(from, r->list, listed(*n));
