@@ -24,7 +24,9 @@ def pinned(cores):
 
 def raw(program, url, count, cores):
     done = subprocess.run([program, url, f"eventbus-bench-{uuid.uuid4()}", str(count), str(BATCH)], preexec_fn=pinned(cores),
-                          capture_output=True, text=True, check=True)
+                          capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"bench.py: {program} ended with {done.returncode}: {done.stderr}")
     return [float(word) for word in done.stdout.split()]
 
 

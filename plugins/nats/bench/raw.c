@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { PENDING = 4096, IN_FLIGHT_BATCHES = 4, BODY = 34 };
+enum { PENDING = 4096, IN_FLIGHT_BATCHES = 4, BODY = 34, PATIENCE_MS = 60000 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -99,7 +99,8 @@ static double consume(natsConnection *nc, jsCtx *js, const char *subject, long c
     must(js_PullSubscribe(&sub, js, subject, "eventbus-bench", NULL, &wanted, NULL), "the consumer");
     for (long done = 0; done < count;) {
         await_confirmed(done - (IN_FLIGHT_BATCHES - 1) * batch); /* max_in_flight of the event bus */
-        must(natsSubscription_Fetch(&list, sub, (int)(count - done < batch ? count - done : batch), 10000, NULL), "fetch");
+        must(natsSubscription_Fetch(&list, sub, (int)(count - done < batch ? count - done : batch), PATIENCE_MS, NULL),
+             "fetch");
         done += list.Count;
         for (int i = 0; i < list.Count; i++) {
             const char *id = NULL;
