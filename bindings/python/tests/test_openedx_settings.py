@@ -7,8 +7,9 @@ import subprocess
 from django_case import run, site
 from python_case import PACKAGE, environment, made
 import python_service
-from harness import main, test
+from harness import TOP, main, test
 
+GUIDE = os.path.join(TOP, "docs", "moving-in.md")
 # Says what the settings become.
 READ = """
 from eventbus.openedx import settings
@@ -42,13 +43,25 @@ def each_setting_of_the_two_packages_is_in_the_table(t):
 
 
 @test
-def the_table_of_the_readme_is_that_of_the_code(t):
+def the_table_of_the_guide_is_that_of_the_code(t):
     site(t)
     said = run(t, "from eventbus.openedx import settings\nfor one in settings.TABLE: say(row=f'| {one.name} | ' + "
                   "(f'`{one.key}`' if one.key else f'nothing: {one.why}') + ' |')")
-    with open(os.path.join(PACKAGE, "README.md"), encoding="utf-8") as file:
+    with open(GUIDE, encoding="utf-8") as file:
         rows = re.findall(r"^\| EVENT_BUS_.*$", file.read(), re.MULTILINE)
     t.equal(rows, [one["row"] for one in said])
+
+
+@test
+def the_log_lines_of_the_guide_are_in_the_code(t):
+    with open(GUIDE, encoding="utf-8") as file:
+        lines = re.findall(r"^\| `([^`]+)` \|[^|]*\| (?:no|yes|when [^|]*) \|$", file.read(), re.MULTILINE)
+    t.check(len(lines) >= 8, f"only {lines} are told")
+    code = ""
+    for path in glob.glob(f"{TOP}/core/**/*.c", recursive=True) + glob.glob(f"{PACKAGE}/src/**/*.py", recursive=True):
+        with open(path, encoding="utf-8") as file:
+            code += file.read()
+    t.equal([line for line in lines if line not in code], [], "lines that nothing logs")
 
 
 @test
