@@ -12,7 +12,7 @@ def the_guides_and_all_examples_that_they_name_are_there(t):
     tree = Installed(t)
     docs = tree.docs
     guides = sorted(glob.glob(f"{docs}/docs/*.md"))
-    t.equal([os.path.basename(guide) for guide in guides], ["brokers.md", "delivery.md", "glossary.md", "operations.md", "plugin-authors.md"])
+    t.equal([os.path.basename(guide) for guide in guides], ["brokers.md", "delivery.md", "glossary.md", "moving-in.md", "operations.md", "plugin-authors.md"])
     links = []
     for guide in guides:
         with open(guide, encoding="utf-8") as file:
