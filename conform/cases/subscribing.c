@@ -269,6 +269,34 @@ static void the_end_waits_for_a_retry(struct ebc_test *t) {
     expect_end(t, c, "when the retry is settled");
 }
 
+/* Acknowledges what comes until EB_END. */
+static void expect_end_behind_the_rest(struct ebc_test *t, struct ebc_consumer *c, const char *when) {
+    int64_t end = ebc_monotonic_ms() + t->patience_ms;
+
+    for (size_t seen = 0; ebc_receive(c, 100, 20) != EB_END;) {
+        for (; seen < ebc_count(c); seen++)
+            if (!ebc_all(c)[seen]->verdict)
+                ebc_settle(ebc_all(c)[seen], EB_ACK, 0);
+        if (ebc_monotonic_ms() > end)
+            ebc_break(t, EBC_UNTIL_END, "expected EB_END %s; came none for %lld ms", when, (long long)t->patience_ms);
+    }
+}
+
+/* What was removed before the group got it can be settled by nobody. */
+static void the_end_comes_though_it_was_removed(struct ebc_test *t) {
+    const char *topic = ebc_topic(t, "a"), *group = ebc_group(t, topic, "g");
+    struct ebc_consumer *c;
+
+    if (!t->plugin.admin->trim)
+        ebc_skip(t, "the admin role has no trim");
+    ebc_send_through_new(t, ebc_new_events(t, topic, 30, 1));
+    c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group, .max_messages = 2, .until_end = 1 });
+    ebc_receive_n(c, 2);
+    ebc_receive_for_quiet_ms(c); /* by then it knows the end */
+    ebc_admin_trim(t, topic, (struct eb_point){ .kind = EB_LATEST }, 1);
+    expect_end_behind_the_rest(t, c, "when all that is left is settled, after a trim with unread_too");
+}
+
 /* clang-format off */
 const struct ebc_case ebc_subscribing[] = {
     { .group = "receiving", .name = "a-new-group-starts-where-it-says",
@@ -310,6 +338,10 @@ const struct ebc_case ebc_subscribing[] = {
       .about = "with until_end, EB_END comes once all is settled, and not before",
       .roles = EBC_SEND_AND_RECEIVE,
       .run = the_end_comes_when_all_is_settled },
+    { .group = "receiving", .name = "the-end-comes-though-it-was-removed",
+      .about = "with until_end, EB_END comes though messages up to the end are removed before the group gets them",
+      .roles = EBC_ALL_ROLES,
+      .run = the_end_comes_though_it_was_removed },
     { .group = "receiving", .name = "the-end-waits-for-a-retry",
       .about = "with until_end, EB_END waits for a message that waits for its retry",
       .roles = EBC_SEND_AND_RECEIVE, .consumer = EB_T_DELAY,

@@ -90,6 +90,8 @@ PLUGINS = {
         "takes all groups of a topic for one"),
     "ends-too-early": ("the-end-comes-when-all-is-settled",
         "tells the end while messages are out"),
+    "never-ends-after-a-trim": ("the-end-comes-though-it-was-removed",
+        "waits for the end of a topic that messages were removed from"),
     "ends-before-retry": ("the-end-waits-for-a-retry",
         "tells the end while a message waits for its retry"),
     "forgets-acks": ("what-is-acknowledged-never-comes-again",

@@ -104,6 +104,31 @@ static void send_pending(struct rd_consumer *c, const struct rd_stream *stream) 
                        (const char *[]){ "XPENDING", stream->name, c->sub->group, "-", end, count, NULL });
 }
 
+/* Whether entries are left between the group and the end; those that were removed unread come to nobody. */
+static int32_t on_left(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
+    struct rd_stream *stream = rd_stream_of(conn, number);
+
+    if (rd_is_error(node))
+        return refused(conn, number, node, err);
+    if (node->type != REDIS_REPLY_ARRAY)
+        return unexpected_reply(stream, err);
+    stream->checking_end = false;
+    if (node->n > 0)
+        return EB_OK;
+    stream->checking_end = true;
+    send_pending(rd_consumer_of(conn), stream);
+    return EB_OK;
+}
+
+static void send_left(struct rd_consumer *c, const struct rd_stream *stream, struct rd_id delivered) {
+    char start[RD_ID_ROOM], end[RD_ID_ROOM];
+
+    rd_id_print(rd_id_after(delivered), start);
+    rd_id_print(stream->end, end);
+    rd_control_command(c, on_left, rd_stream_number(c, stream),
+                       (const char *[]){ "XRANGE", stream->name, start, end, "COUNT", "1", NULL });
+}
+
 static int32_t on_groups(struct rd_conn *conn, uint64_t number, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
     struct rd_stream *stream = rd_stream_of(conn, number);
@@ -119,10 +144,11 @@ static int32_t on_groups(struct rd_conn *conn, uint64_t number, const struct rd_
             return unexpected_reply(stream, err);
         if (strcmp(name->text, c->sub->group) != 0)
             continue;
-        if (rd_id_compare(id, stream->end) >= 0) {
-            stream->checking_end = true;
+        stream->checking_end = true;
+        if (rd_id_compare(id, stream->end) >= 0)
             send_pending(c, stream);
-        }
+        else
+            send_left(c, stream, id);
         return EB_OK;
     }
     rd_unjoin(stream);

@@ -231,4 +231,20 @@ def a_group_that_was_removed_is_made_again_where_it_stood(t, redis):
     t.equal(take(t, "a", "h"), [10])
 
 
+# ---- What is removed before its end ----
+
+@redis_test()
+def a_worker_that_stops_at_the_end_ends_though_that_was_removed_unread(t, redis):
+    produce(t, "a", 0, 30, keys=1)
+    worker = t.start("-o", "consume.x.topic=a", "-o", "consume.x.group=g", "-o", "consume.x.max_in_flight=2", "consume", "x",
+                     "--exit-at-end", "--exec", "cat >> runs; while [ ! -e go ]; do sleep 0.05; done")
+    t.until(lambda: os.path.exists(t.path("runs")) and redis.group("a", "g")["pending"] == 2, what="two events")
+    t.until(lambda: b"cmdstat_xrevrange" in redis.call("INFO", "commandstats"), what="its look for the end")
+    t.run("topics", "trim", "-t", "a", "--before", "latest", "--unread-too")
+    t.equal(length(redis), 0)
+    t.write("go", "")
+    worker.wait(0)
+    t.equal(t.read("runs").count("\n"), 2)
+
+
 main()
