@@ -337,6 +337,21 @@ static void trim(struct ebc_test *t, const char *topic, struct ebc_received *bef
     ebc_admin_trim(t, topic, point, unread_too);
 }
 
+/* The group's only member has settled nothing yet. */
+static void expect_trim_to_keep_what_a_new_group_reads(struct ebc_test *t) {
+    const char *topic = ebc_topic(t, "b"), *all = ebc_group(t, topic, "all"), *fresh = ebc_group(t, topic, "new");
+    struct ebc_received **stored;
+    struct ebc_consumer *c;
+
+    ebc_send_through_new(t, ebc_new_events(t, topic, 10, 1));
+    stored = ebc_read_stored(t, topic, all, 10);
+    c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = fresh });
+    ebc_receive_n(c, 1);
+    trim(t, topic, stored[6], 0);
+    ebc_close_consumer(c);
+    ebc_expect_rest(t, EBC_TRIM, topic, fresh, stored, 0, 10);
+}
+
 static void trim_keeps_what_is_unread(struct ebc_test *t) {
     const char *topic = ebc_topic(t, "a"), *all = ebc_group(t, topic, "all"), *group = ebc_group(t, topic, "g");
     struct ebc_consumer *c;
@@ -360,6 +375,7 @@ static void trim_keeps_what_is_unread(struct ebc_test *t) {
                 ebc_break(t, EBC_TRIM_ANYWAY, "expected the events from number 7 of 10 on; came number %zu%s", i + 1,
                           i >= 6 ? " not" : "");
         }
+    expect_trim_to_keep_what_a_new_group_reads(t);
 }
 
 static void a_removed_group_is_gone(struct ebc_test *t) {
@@ -398,7 +414,7 @@ const struct ebc_case ebc_admin[] = {
       .about = "browse reads from a point to the end, stops when told to, and moves no group",
       .roles = EBC_ALL_ROLES, .run = browse_leaves_no_trace },
     { .group = "admin", .name = "trim-keeps-what-is-unread",
-      .about = "trim removes what all groups have settled, and the rest only with unread_too",
+      .about = "trim removes what all groups have settled, a new group too, and the rest only with unread_too",
       .roles = EBC_ALL_ROLES, .run = trim_keeps_what_is_unread },
     { .group = "admin", .name = "a-removed-group-is-gone",
       .about = "remove ends a group; one of the same name begins anew",

@@ -188,6 +188,8 @@ PLUGINS = {
         "reads 0 from a position that is not a number"),
     "trims-what-is-unread": ("trim-keeps-what-is-unread",
         "trims what a group has not read"),
+    "trims-under-a-new-group": ("trim-keeps-what-is-unread",
+        "trims what a group reads that has settled nothing yet"),
     "trims-by-no-time": ("trim-ends-at-any-point",
         "trims nothing where a time is given"),
     "trims-to-a-point-behind-the-end": ("a-trim-behind-the-end-removes-nothing",

@@ -50,7 +50,8 @@ static int32_t leave_out(const struct kf_admin *a, struct kf_groups *groups, str
 
 /* ---- Names ---- */
 
-int32_t kf_list_groups(struct kf_admin *a, int64_t until, struct kf_groups *groups, struct eb_error *err) {
+/* Adds the names of all groups to a zeroed *groups. */
+static int32_t list_groups(struct kf_admin *a, int64_t until, struct kf_groups *groups, struct eb_error *err) {
     rd_kafka_AdminOptions_t *options = kf_request_begin(a, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS, until);
     rd_kafka_event_t *event;
     int32_t status;
@@ -71,8 +72,9 @@ int32_t kf_list_groups(struct kf_admin *a, int64_t until, struct kf_groups *grou
 
 /* ---- Committed offsets ---- */
 
-int32_t kf_query_committed(struct kf_admin *a, const char *group, int64_t until, rd_kafka_topic_partition_list_t **committed,
-                           struct eb_error *err) {
+/* The committed offsets of a group, to be destroyed. */
+static int32_t query_committed(struct kf_admin *a, const char *group, int64_t until,
+                               rd_kafka_topic_partition_list_t **committed, struct eb_error *err) {
     rd_kafka_ListConsumerGroupOffsets_t *request = rd_kafka_ListConsumerGroupOffsets_new(group, NULL);
     rd_kafka_AdminOptions_t *options = kf_request_begin(a, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, until);
     rd_kafka_event_t *event;
@@ -115,6 +117,8 @@ static void add_member_name(struct kf_group *group, const rd_kafka_MemberDescrip
 static void take_members(struct kf_group *group, const rd_kafka_ConsumerGroupDescription_t *about) {
     group->members = rd_kafka_ConsumerGroupDescription_member_count(about);
     group->state = rd_kafka_consumer_group_state_name(rd_kafka_ConsumerGroupDescription_state(about));
+    group->rebalancing = group->members > 0 &&
+                         rd_kafka_ConsumerGroupDescription_state(about) != RD_KAFKA_CONSUMER_GROUP_STATE_STABLE;
     group->assigned = rd_kafka_topic_partition_list_new(4);
     for (size_t i = 0; i < group->members; i++) {
         const rd_kafka_MemberDescription_t *member = rd_kafka_ConsumerGroupDescription_member(about, i);
@@ -176,7 +180,7 @@ static int32_t query_all_committed(struct kf_admin *a, int64_t until, struct kf_
 
     for (size_t i = 0; i < groups->n && status == EB_OK; i++) {
         struct kf_group *group = &groups->items[i];
-        if (!group->left_out && kf_query_committed(a, group->name, until, &group->committed, &why) != EB_OK)
+        if (!group->left_out && query_committed(a, group->name, until, &group->committed, &why) != EB_OK)
             status = leave_out(a, groups, group, &why, err);
     }
     return status;
@@ -188,7 +192,7 @@ static int32_t query_groups_once(struct kf_admin *a, const char *name, int64_t u
 
     *groups = (struct kf_groups){ .all = name == NULL };
     if (!name)
-        status = kf_list_groups(a, until, groups, err);
+        status = list_groups(a, until, groups, err);
     else if (!add_group(groups, name))
         status = ebp_no_memory(err);
     if (status == EB_OK)

@@ -8,6 +8,7 @@ struct kf_group {
     char *name;
     size_t members;
     const char *state;                          /* a word of librdkafka's; NULL: there is no such group */
+    bool rebalancing;                           /* it has members, and what they are assigned is not known */
     rd_kafka_topic_partition_list_t *committed; /* its offsets */
     rd_kafka_topic_partition_list_t *assigned;  /* the partitions of its members */
     char member_names[400];
@@ -27,13 +28,6 @@ int32_t kf_query_groups(struct kf_admin *, const char *name, int64_t until, stru
  * VERB. */
 int32_t kf_query_stopped_group(struct kf_admin *, const char *name, const char *verb, int64_t until, struct kf_groups *,
                                struct eb_error *);
-
-/* Adds the names of all groups to a zeroed *groups. */
-int32_t kf_list_groups(struct kf_admin *, int64_t until, struct kf_groups *, struct eb_error *);
-
-/* The committed offsets of a group, to be destroyed. */
-int32_t kf_query_committed(struct kf_admin *, const char *group, int64_t until, rd_kafka_topic_partition_list_t **,
-                           struct eb_error *);
 
 /* The error that a result about one group holds, of the group or of any of its partitions. */
 rd_kafka_resp_err_t kf_group_result_error(const rd_kafka_group_result_t **, size_t n);

@@ -1,30 +1,72 @@
 /* plugins/kafka/admin/trim.c - removes events that are older than a point, and that all groups have settled; see admin.h. */
 #include "groups.h"
 
+#include <poll.h>
+#include <string.h>
+
 #include "position.h"
 
-/* Limits the offsets to those that a group has committed, if it has committed any in the topic. In a partition without a
- * committed offset such a group is at the beginning. */
-static void limit_to(rd_kafka_topic_partition_list_t *list, const rd_kafka_topic_partition_list_t *committed,
-                     const char *topic) {
-    for (int i = 0; kf_has_offset_in(committed, topic) && i < list->cnt; i++) {
-        int64_t offset = kf_offset_in(committed, topic, list->elems[i].partition);
+enum { RETRY_MS = 200 };
+
+/* Whether a group reads the topic: it has committed an offset there, or a live member has a partition of it. */
+static bool reads(const struct kf_group *group, const char *topic) {
+    for (int i = 0; group->assigned && i < group->assigned->cnt; i++)
+        if (strcmp(group->assigned->elems[i].topic, topic) == 0)
+            return true;
+    return kf_has_offset_in(group->committed, topic);
+}
+
+/* Limits the offsets to those that a group has committed. In a partition without a committed offset it is at the beginning. */
+static void limit_to(rd_kafka_topic_partition_list_t *list, const struct kf_group *group, const char *topic) {
+    for (int i = 0; i < list->cnt; i++) {
+        int64_t offset = kf_offset_in(group->committed, topic, list->elems[i].partition);
         if (offset < list->elems[i].offset)
             list->elems[i].offset = offset < 0 ? 0 : offset;
     }
 }
 
+/* Returns a group of which it is not known whether it reads the topic; NULL: there is none. While a group is being assigned, the
+ * cluster does not tell what its members have. */
+static const struct kf_group *find_unknown(const struct kf_groups *groups, const char *topic) {
+    for (size_t i = 0; i < groups->n; i++)
+        if (groups->items[i].left_out || (groups->items[i].rebalancing && !reads(&groups->items[i], topic)))
+            return &groups->items[i];
+    return NULL;
+}
+
+static int32_t query_readers(struct kf_admin *a, const char *topic, int64_t until, struct kf_groups *groups,
+                             struct eb_error *err) {
+    const struct kf_group *unknown;
+    int32_t status;
+
+    while ((status = kf_query_groups(a, NULL, until, groups, err)) == EB_OK && (unknown = find_unknown(groups, topic))) {
+        if (unknown->left_out) {
+            status = ebp_error(err, EB_PERMANENT, 0,
+                               "topic %s is not trimmed: what group %s has not settled is not known; the reason is above",
+                               topic, unknown->name);
+        } else if (ebp_monotonic_ms() + RETRY_MS >= until) {
+            status = ebp_error(
+                err, EB_RETRIABLE, 0,
+                "topic %s is not trimmed: group %s shares its partitions out, so whether it reads the topic is not "
+                "known; try again when it has done so",
+                topic, unknown->name);
+        }
+        if (status != EB_OK)
+            return status;
+        kf_groups_free(groups);
+        poll(NULL, 0, RETRY_MS);
+    }
+    return status;
+}
+
 static int32_t limit_to_groups(struct kf_admin *a, rd_kafka_topic_partition_list_t *list, const char *topic, int64_t until,
                                struct eb_error *err) {
     struct kf_groups groups = { 0 };
-    int32_t status = kf_list_groups(a, until, &groups, err);
+    int32_t status = query_readers(a, topic, until, &groups, err);
 
-    for (size_t i = 0; i < groups.n && status == EB_OK; i++) {
-        struct kf_group *group = &groups.items[i];
-        status = kf_query_committed(a, group->name, until, &group->committed, err);
-        if (status == EB_OK)
-            limit_to(list, group->committed, topic);
-    }
+    for (size_t i = 0; i < groups.n && status == EB_OK; i++)
+        if (reads(&groups.items[i], topic))
+            limit_to(list, &groups.items[i], topic);
     kf_groups_free(&groups);
     return status;
 }

@@ -244,6 +244,8 @@ static int32_t trim_locked(const char *name, const struct eb_point *before, int3
     for (struct group *group = broker->groups; group && !unread_too && !is("trims-what-is-unread"); group = group->next)
         if (group->topic == topic) {
             wrong_follow(group);
+            if (is("trims-under-a-new-group") && first_left(group) == group->start)
+                continue;
             if (first_left(group) < first)
                 first = first_left(group);
         }
