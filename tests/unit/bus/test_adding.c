@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "../memory.h"
 #include "bus/bus.h"
 #include "worker_fixture.h"
 
@@ -89,23 +90,85 @@ Test(adding, another_schema_takes_the_place_and_what_was_made_before_stays) {
     close_all();
 }
 
-Test(adding, the_new_signal_has_the_routes_of_the_earlier_one) {
-    size_t n;
+#define ENROLLMENT "org.openedx.learning.course.enrollment.created.v1"
+#define ROUTES                                                                                                                 \
+    "[route login]\nevent = " LOGIN "\ntopic = logins\nkey_field = user.pii.username\n"                                        \
+    "[route off]\nevent = " LOGIN "\ntopic = off\nkey_field =\nenabled = no\n"                                                 \
+    "[route enrollment]\nevent = " ENROLLMENT "\ntopic = enrollments\nkey_field =\n"
 
-    open_bus_on("full", NULL, "[route login]\nevent = " LOGIN "\ntopic = logins\nkey_field = user.pii.username\n");
-    const struct eb_signal *lacks = eb_signal_add(bus, SCHEMA(LOGIN, A), strlen(SCHEMA(LOGIN, A)), &err);
-    cr_assert_null(lacks);
-    cr_assert(strstr(err.text, "[route login] key_field"), "%s", err.text);
+/* The schema of a type with one field more, in front. The caller frees it. */
+static char *wider(const char *type, const char *field) {
+    const char *schema = eb_signal_schema(eb_signal_find(bus, type, &err));
+    const char *fields = strstr(schema, "\"fields\": [") + strlen("\"fields\": [");
     char *wide = NULL;
-    const char *login = eb_signal_schema(eb_signal_find(bus, LOGIN, &err));
-    const char *fields = strstr(login, "\"fields\": [") + strlen("\"fields\": [");
-    cr_assert_gt(asprintf(&wide, "%.*s" A ", %s", (int)(fields - login), login, fields), 0);
-    const struct eb_signal *signal = add(wide);
+
+    cr_assert_gt(asprintf(&wide, "%.*s%s, %s", (int)(fields - schema), schema, field, fields), 0);
+    return wide;
+}
+
+static void check_routes(const struct eb_signal *signal) {
+    size_t n;
     const struct ebi_route *const *routes = ebi_routes_of(bus->routes, signal, &n);
+
     cr_assert_eq(n, 1);
     cr_assert_str_eq(routes[0]->full_topic, "logins");
+    cr_assert_eq(routes[0]->signal, signal);
     cr_assert_not_null(ebi_routes_key(bus->routes, signal, "logins"));
+    cr_assert_null(ebi_routes_key(bus->routes, signal, "off"));
+    cr_assert_null(ebi_routes_key(bus->routes, signal, "elsewhere"));
+}
+
+Test(adding, the_new_signal_has_the_routes_of_the_earlier_one) {
+    static const char lacks[] = SCHEMA(LOGIN, A);
+    size_t n = 1;
+
+    open_bus_on("full", NULL, ROUTES);
+    cr_assert_null(eb_signal_add(bus, lacks, sizeof lacks - 1, &err));
+    cr_assert(strstr(err.text, "[route login] key_field"), "%s", err.text);
+    char *wide = wider(LOGIN, A);
+    const struct eb_signal *first = add(wide);
+    check_routes(first);
     free(wide);
+    wide = wider(LOGIN, B);
+    const struct eb_signal *second = add(wide);
+    check_routes(second); /* whose earlier one was an added one, too */
+    check_routes(first);
+    free(wide);
+    ebi_routes_of(bus->routes, add(one_field), &n);
+    cr_assert_eq(n, 0);
+    cr_assert_null(ebi_routes_key(bus->routes, eb_signal_find(bus, SITE_TYPE, &err), "logins"));
+    close_all();
+}
+
+Test(adding, without_memory_nothing_is_added) {
+    unsigned n = 0;
+    bool failed = true;
+
+    open_bus_on("full", NULL, ROUTES);
+    char *wide = wider(LOGIN, B);
+    const struct eb_signal *before = eb_signal_find(bus, LOGIN, &err), *signal = NULL;
+    while (failed && !signal) {
+        fail_allocation(++n);
+        signal = eb_signal_add(bus, wide, strlen(wide), &err);
+        failed = allocation_failed();
+        cr_assert(signal || (failed && err.kind == EB_KIND_SYSTEM), "allocation %u: %s", n, err.text);
+        cr_assert(signal || eb_signal_find(bus, LOGIN, NULL) == before, "allocation %u", n);
+    }
+    cr_assert_gt(n, 10);
+    check_routes(signal);
+    free(wide);
+    close_all();
+}
+
+Test(adding, a_worker_goes_on_with_other_signals_and_reads_the_added_one) {
+    events(6, NULL);
+    open_on("full", TASK);
+    char *wide = wider(LOGIN, B);
+    add(wide); /* what the fake broker has was written by the earlier schema, and it does not say so */
+    add(one_field);
+    free(wide);
+    run();
+    cr_assert_eq(counts().succeeded, 6);
     close_all();
 }
 
