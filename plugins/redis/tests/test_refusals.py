@@ -503,9 +503,10 @@ def no_more_rights_are_needed_than_operations_md_names(t, redis):
     t.equal(redis.call("ACL", "LOG"), [], "what was refused")
 
 
-LOOKER_MAY = ("+scan", "+xlen", "+xrange", "+xrevrange", "+xinfo", "+memory|usage", "+ping", "+client|id", "+client|setname")
-MOVER_MAY = ("+eval", "+exists", "+xgroup", "+xpending")
-CLEANER_MAY = ("+eval", "+exists", "+type", "+xadd", "+xgroup", "+xpending", "+xack", "+xtrim", "+del")
+LOOKER_MAY = ("+scan", "+xlen", "+xrange", "+xrevrange", "+xinfo", "+xpending", "+memory|usage", "+ping", "+client|id",
+              "+client|setname")
+MOVER_MAY = ("+eval", "+exists", "+xgroup")
+CLEANER_MAY = ("+eval", "+exists", "+type", "+xadd", "+xgroup", "+xack", "+xtrim", "+del")
 
 
 @redis_test(keys={"claim_after": "300ms"})
