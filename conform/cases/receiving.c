@@ -196,33 +196,60 @@ static void take_within(struct ebc_consumer *c, struct ebc_test *t, size_t n) {
     }
 }
 
+/* Extends, as the event bus does after a third of the lease. Returns the longest time that a lease had run. */
+static int64_t extend(struct ebc_received **held, size_t n) {
+    int64_t longest = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        int64_t lease = held[i]->message->lease_ms, ran = ebc_monotonic_ms() - held[i]->leased_ms;
+
+        longest = ran > longest ? ran : longest;
+        if (lease > 0 && ran > lease / 3)
+            ebc_settle(held[i], EB_EXTEND, 0);
+    }
+    return longest;
+}
+
+/* What is wrong with a message that came as number i of those sent; NULL: nothing. */
+static const char *wrong_after_a_wait(struct ebc_test *t, const struct ebc_received *got, struct ebc_range sent, size_t i) {
+    if (got->message->deliveries > 1)
+        return ebc_format(t, "expected event %zu for the first time, after the host had no room; it came as delivery %u",
+                          got->event->number, got->message->deliveries);
+    if (t->plugin.consumer->traits & EB_T_ORDER && got->event->number != sent.first + i)
+        return ebc_format(t, "expected event %zu of one key as number %zu, after the host had no room; came event %zu",
+                          sent.first + i, i + 1, got->event->number);
+    return NULL;
+}
+
 /* Holds two messages of a key, as many as may be out, for longer than plugins take to renew what they hold. The others wait at
  * the broker, and come for the first time, in order, when there is room: none is taken meanwhile. */
-static void wait_for_room(struct ebc_test *t) {
-    enum { HELD_MS = 1300 };
-    const char *topic = ebc_topic(t, "b"), *group = ebc_group(t, topic, "g");
+static bool wait_for_room(struct ebc_test *t, int attempt) {
+    enum { HELD = 2, HELD_MS = 1300, TURN_MS = 50 };
+    const char *topic = ebc_topic(t, ebc_format(t, "b%d", attempt)), *group = ebc_group(t, topic, "g"), *wrong = NULL;
     struct ebc_range sent = ebc_new_events(t, topic, 8, 1);
+    struct ebc_received *held[HELD];
     struct ebc_consumer *c;
-    int64_t end;
+    int64_t end, lease, longest = 0;
 
     ebc_send_through_new(t, sent);
-    c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group, .max_messages = 2 });
-    ebc_receive_n(c, 2);
-    end = ebc_monotonic_ms() + HELD_MS;
-    while (ebc_monotonic_ms() < end)
-        ebc_receive(c, 100, 50);
-    take_within(c, t, sent.n);
-    for (size_t i = 0; i < sent.n; i++) {
-        const struct ebc_received *got = ebc_all(c)[i];
+    c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group, .max_messages = HELD });
+    memcpy(held, ebc_receive_n(c, HELD), sizeof held);
+    lease = held[0]->message->lease_ms;
+    for (end = ebc_monotonic_ms() + HELD_MS; ebc_monotonic_ms() < end;) {
+        int64_t ran = extend(held, HELD);
 
-        if (got->message->deliveries > 1)
-            ebc_break(t, EBC_BOUNDS,
-                      "expected event %zu for the first time, after the host had no room; it came as delivery %u",
-                      got->event->number, got->message->deliveries);
-        if (t->plugin.consumer->traits & EB_T_ORDER && got->event->number != sent.first + i)
-            ebc_break(t, EBC_BOUNDS, "expected event %zu of one key as number %zu, after the host had no room; came event %zu",
-                      sent.first + i, i + 1, got->event->number);
+        longest = ran > longest ? ran : longest;
+        ebc_receive(c, 100, lease > 0 && lease / 6 < TURN_MS ? (int32_t)(lease / 6) : TURN_MS);
     }
+    take_within(c, t, sent.n);
+    for (size_t i = 0; i < sent.n && !wrong; i++)
+        wrong = wrong_after_a_wait(t, ebc_all(c)[i], sent, i);
+    ebc_close_consumer(c);
+    if (wrong && lease > 0 && longest > lease * 2 / 3)
+        return false;
+    if (wrong)
+        ebc_break(t, EBC_BOUNDS, "%s", wrong);
+    return true;
 }
 
 static void no_more_is_out_than_the_bounds_allow(struct ebc_test *t) {
@@ -239,7 +266,7 @@ static void no_more_is_out_than_the_bounds_allow(struct ebc_test *t) {
     ebc_close_consumer(c);
     c = ebc_consumer(t, &(struct ebc_consumer_options){ .topic = topic, .group = group2, .max_bytes = 3500 });
     take_within(c, t, sent.n);
-    wait_for_room(t);
+    ebc_attempt(t, wait_for_room);
 }
 
 /* clang-format off */
