@@ -18,8 +18,8 @@ enum way { PLAIN, CHECKED, RETURNED, EXTENDED, WAYS };
 static const char left_long_ago[] = "2592000000";
 
 /* KEYS: the stream. ARGV: group, consumer, what to do, the consumer of returned entries, its idle time, ids. Returns
- * for each id 1: done, 0: another consumer has it, -1: it is no longer in the stream, 2: nobody has it, so it cannot be
- * acknowledged. */
+ * for each id 1: done, 0: another consumer has it, -1: it is no longer in the stream, so it does not come again, 2: nobody has
+ * it, and it is there. */
 enum { RESULT_TAKEN_OVER = 0, RESULT_MISSING = 2 };
 static const char script[] =
     "local done = {}\n"
@@ -28,8 +28,6 @@ static const char script[] =
     "  local ours = redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1, ARGV[2])[1]\n"
     "  if ours and ARGV[3] == 'ack' then\n"
     "    result = redis.call('XACK', KEYS[1], ARGV[1], id)\n"
-    "  elseif ARGV[3] == 'ack' then\n"
-    "    if #redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1) == 0 then result = 2 end\n"
     "  elseif ours then\n"
     "    local there = #redis.call('XRANGE', KEYS[1], id, id) > 0\n"
     "    result = there and 1 or -1\n"
@@ -39,6 +37,8 @@ static const char script[] =
     "      redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[4], 0, id, 'IDLE', ARGV[5],\n"
     "                 'RETRYCOUNT', math.max(ours[4] - 1, 0), 'JUSTID')\n"
     "    end\n"
+    "  elseif #redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1) == 0 then\n"
+    "    result = #redis.call('XRANGE', KEYS[1], id, id) > 0 and 2 or -1\n"
     "  end\n"
     "  done[#done + 1] = result\n"
     "end\n"
@@ -114,8 +114,16 @@ static bool is_stream_gone(const struct rd_consumer *c, const struct rd_node *no
            strstr(node->text, "WRONGTYPE");
 }
 
+/* Nobody else can have it, and still it was not pending: the group was made anew, or an operator removed it with what was
+ * pending of it. The script finds out. */
+static void look_for(struct rd_inflight *inflight) {
+    inflight->missed = true;
+    inflight->state = RD_DECIDED;
+    rd_queue_append(&inflight->stream->decided, inflight);
+}
+
 /* XACK returns how many of the entries were still pending. Those that were not will not come again either: all are
- * settled. */
+ * settled. If it found none, each is looked for. */
 static int32_t on_plain(struct rd_conn *conn, uint64_t n, const struct rd_node *node, struct eb_error *err) {
     struct rd_consumer *c = rd_consumer_of(conn);
     bool nogroup = rd_is_error(node) && is_stream_gone(c, node, "acknowledging", err);
@@ -125,7 +133,11 @@ static int32_t on_plain(struct rd_conn *conn, uint64_t n, const struct rd_node *
     rd_confirm_link(conn);
     for (uint64_t i = 0; i < n; i++) {
         struct rd_inflight *inflight = take_sent(c)->inflight;
-        end_inflight(c, inflight, !nogroup && node->number > 0 ? EB_OK : status_of_missing(inflight));
+        int32_t status = !nogroup && node->number > 0 ? EB_OK : status_of_missing(inflight);
+        if (status == EB_OK || nogroup)
+            end_inflight(c, inflight, status);
+        else
+            look_for(inflight);
     }
     return EB_OK;
 }
@@ -237,7 +249,7 @@ static bool is_ours_for_sure(const struct rd_consumer *c, const struct rd_inflig
 static enum way way_of(const struct rd_consumer *c, const struct rd_inflight *inflight, int64_t now_ms) {
     if (inflight->verdict == EB_RETURN)
         return RETURNED;
-    return is_ours_for_sure(c, inflight, now_ms) ? PLAIN : CHECKED;
+    return !inflight->missed && is_ours_for_sure(c, inflight, now_ms) ? PLAIN : CHECKED;
 }
 
 /* Settles an entry that needs no command, or returns false. */

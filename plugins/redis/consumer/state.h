@@ -60,6 +60,7 @@ struct rd_inflight {
     bool delivered;                /* the host knows it */
     bool lost;                     /* another consumer has it by now */
     bool trimmed;                  /* it is no longer in the stream */
+    bool missed;                   /* XACK did not find it pending */
     bool resent;                   /* its verdict was sent before, on a connection that was lost */
     struct rd_shared_reply *reply; /* RD_FETCHED: holds its fields */
     const struct rd_node *fields;

@@ -247,4 +247,30 @@ def a_worker_that_stops_at_the_end_ends_though_that_was_removed_unread(t, redis)
     t.equal(t.read("runs").count("\n"), 2)
 
 
+def done_after_its_event_was_removed(t, redis, removed=lambda: None):
+    """A worker that holds an event which an operator removes, with what is pending of it. Answers what it says."""
+    produce(t, "a", 0, 1)
+    worker = start_worker(t, "a", "g", ("-n", "1", "--exec", "cat > begun; while [ ! -e go ]; do sleep 0.05; done"))
+    t.until(lambda: os.path.exists(t.path("begun")), what="the event at work")
+    t.run("topics", "trim", "-t", "a", "--before", "latest", "--unread-too")
+    t.equal((length(redis), redis.group("a", "g")["pending"]), (0, 0))
+    removed()
+    t.write("go", "")
+    return worker.wait(0).err
+
+
+@redis_test()
+def an_acknowledgement_of_what_was_removed_is_not_too_late(t, redis):
+    """For the event does not come again."""
+    t.lacks(done_after_its_event_was_removed(t, redis), "too late")
+
+
+@redis_test(keys={"claim_after": "1500ms"})
+def nor_is_one_that_was_extended_after_that(t, redis):
+    def extended():
+        seen = looks(redis)
+        t.until(lambda: looks(redis) > seen, what="a script that extends")
+    t.lacks(done_after_its_event_was_removed(t, redis, extended), "too late", "taken over")
+
+
 main()
