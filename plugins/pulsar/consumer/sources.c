@@ -255,16 +255,25 @@ uint32_t pl_source_connection(const struct pl_source *source) {
     return __atomic_load_n(&source->connection, __ATOMIC_SEQ_CST);
 }
 
-/* A line that libpulsar logs when a consumer has lost its connection, or has one. A library that says it in other words is looked
- * at by pl_sources_look alone, which misses what is shorter than its interval. */
+static void change_connection(struct pl_source *source) {
+    __atomic_add_fetch(&source->connection, 1, __ATOMIC_SEQ_CST);
+    pl_receiving_signal(source->r);
+}
+
+/* What libpulsar logs when a consumer has lost its connection, and when it has one. Between the second line and the third, which names
+ * no consumer, it drops what it still has of the connection before: only what comes after the third is of the new one. A library that
+ * says it in other words is looked at by pl_sources_look alone, which misses what is shorter than its interval. */
 void pl_sources_hear(void *arg, const char *line) {
-    if (!strstr(line, "] Schedule reconnection in ") && !strstr(line, "] Created consumer on broker "))
-        return;
-    for (struct pl_source *source = pl_sources(arg); source; source = source->next)
-        if (strncmp(line, source->label, strlen(source->label)) == 0) {
-            __atomic_add_fetch(&source->connection, 1, __ATOMIC_SEQ_CST);
-            pl_receiving_signal(arg);
-        }
+    bool lost = strstr(line, "] Schedule reconnection in "), made = strstr(line, "] Created consumer on broker "),
+         ready = strstr(line, "Finished connecting to broker");
+
+    for (struct pl_source *source = lost || made || ready ? pl_sources(arg) : NULL; source; source = source->next) {
+        bool is_it = strncmp(line, source->label, strlen(source->label)) == 0;
+
+        if ((lost && is_it) || (ready && source->made))
+            change_connection(source);
+        source->made = (source->made && !ready) || (made && is_it);
+    }
 }
 
 bool pl_source_is_connected(struct pl_source *source) {

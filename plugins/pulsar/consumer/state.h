@@ -47,6 +47,7 @@ struct pl_source {
     /* Atomic. Counts up when a connection is lost and when there is one again: what came while it had another number came over a
      * connection that has ended. */
     uint32_t connection;
+    bool made; /* the thread of the client's connections: there is one, which is not in use yet */
     /* guarded by the lock */
     enum pl_source_state state;
     bool answered;         /* the answer to PL_SOURCE_SUBSCRIBING is there: */
