@@ -172,7 +172,7 @@ static void on_line(pulsar_logger_level_t level, const char *file, int number, c
     tell_listener(line);
     if (level >= pulsar_WARN)
         keep_last(text + begin);
-    else if (strstr(line, "Connection disconnected"))
+    else if (strstr(line, "Connection disconnected") && strncmp(line, "[<none>", 7) != 0) /* one that was there */
         keep_last(disconnected);
     if (bridge.n > 0)
         bridge.hosts[0]->log(bridge.hosts[0], level >= pulsar_ERROR && is_news(file, number) ? EBP_LOG_INFO : EBP_LOG_DEBUG,
