@@ -118,7 +118,7 @@ static void add_keys(void *arg, struct ebi_config *config, const struct cli_sect
     ebi_bytes_free(&full);
 }
 
-/* The keys that -o can set, and that `config explain` tells of. */
+/* Adds the keys of all sections: -o sets them, and `config explain` describes them. */
 static void keys(struct found *found) {
     struct ebi_config *config;
     struct cli_tally tally = { 0 };

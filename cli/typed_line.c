@@ -145,7 +145,7 @@ static void take(struct cli_typed *line, const char *word) {
     }
 }
 
-/* "--name=" before what is to be completed. */
+/* Splits a last word "--name=VALUE": only VALUE is completed. */
 static void split_last(struct cli_typed *line) {
     const char *equals = strchr(line->last, '=');
 

@@ -345,7 +345,7 @@ static int64_t longer(int64_t a, int64_t b) {
     return a > b ? a : b;
 }
 
-/* Skips the case where the lease is none, or longer than the case has patience for. */
+/* Returns the lease of a message. Skips the case if the message has no lease, or if the lease is longer than the case waits. */
 static int64_t short_lease(struct ebc_test *t, const struct ebc_received *got) {
     int64_t lease = got->message->lease_ms;
 

@@ -30,8 +30,8 @@ enum ebi_worker_state {
     EBI_WORKER_DRAINING
 };
 
-/* Whoever is told each second or more often that the loop of a worker goes round, by the thread that calls eb_consumer_run. A plugin
- * that does not return from a call keeps the loop from it. tell NULL: nobody. */
+/* An observer of a worker. The loop calls `tell` in each round, at least once a second, in the thread that calls eb_consumer_run.
+ * While a plugin does not return from a call, the loop does not call it. tell NULL: there is no observer. */
 struct ebi_worker_observer {
     void (*tell)(void *arg, enum ebi_worker_state);
     void *arg;

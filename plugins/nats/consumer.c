@@ -8,23 +8,7 @@
 
 enum { EVENTS = 64 };
 
-/* ---- Lists ---- */
-
-void ebn_inflight_move(struct inflight_list *to, struct inflight *one) {
-    if (one->in) {
-        *(one->prev ? &one->prev->next : &one->in->first) = one->next;
-        *(one->next ? &one->next->prev : &one->in->last) = one->prev;
-        one->in->n--;
-    }
-    one->in = to;
-    one->next = NULL;
-    one->prev = to ? to->last : NULL;
-    if (to) {
-        *(to->last ? &to->last->next : &to->first) = one;
-        to->last = one;
-        to->n++;
-    }
-}
+/* ---- Messages in flight ---- */
 
 void ebn_inflight_free(struct consumer *c, struct inflight *one) {
     if (one->lease.of_host)

@@ -123,7 +123,21 @@ enum { ABOUT_END = 't', ABOUT_GROUP = 'i', ABOUT_MAKING = 'c', ABOUT_PULL = 'f',
 /* ---- consumer.c ---- */
 
 /* Moves a message to the end of a list; NULL: to none. */
-void ebn_inflight_move(struct inflight_list *, struct inflight *);
+static inline void ebn_inflight_move(struct inflight_list *to, struct inflight *one) {
+    if (one->in) {
+        *(one->prev ? &one->prev->next : &one->in->first) = one->next;
+        *(one->next ? &one->next->prev : &one->in->last) = one->prev;
+        one->in->n--;
+    }
+    one->in = to;
+    one->next = NULL;
+    one->prev = to ? to->last : NULL;
+    if (to) {
+        *(to->last ? &to->last->next : &to->first) = one;
+        to->last = one;
+        to->n++;
+    }
+}
 
 /* Frees a message, which leaves its list and its lease. Its token ends. */
 void ebn_inflight_free(struct consumer *, struct inflight *);

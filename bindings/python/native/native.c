@@ -146,7 +146,8 @@ static struct ebpy_log *ebpy_log_new(size_t room) {
     return log;
 }
 
-/* The sink of a bus. A full queue, or no memory, drops the line; the reader is told how many were dropped. */
+/* The sink of a bus. It drops the line when the queue is full or when there is no memory, and counts the lines that it dropped for
+ * the reader. */
 static void log_put(void *arg, int level, const char *text) {
     struct ebpy_log *log = arg;
     char *copy = strdup(text);

@@ -25,8 +25,8 @@ static void limit_to(rd_kafka_topic_partition_list_t *list, const struct kf_grou
     }
 }
 
-/* Returns a group of which it is not known whether it reads the topic; NULL: there is none. While a group is being assigned, the
- * cluster does not tell what its members have. */
+/* Returns a group that may read the topic, although the cluster does not say so; NULL: there is no such group. The cluster does not
+ * report the partitions of members while it assigns them. */
 static const struct kf_group *find_unknown(const struct kf_groups *groups, const char *topic) {
     for (size_t i = 0; i < groups->n; i++)
         if (groups->items[i].left_out || (groups->items[i].rebalancing && !reads(&groups->items[i], topic)))

@@ -35,20 +35,6 @@ bool ebn_add_waiting(struct consumer *c, struct subscribed *topic, natsMsg *mess
     return c && topic && message && delivered && epoch && sent_ms;
 }
 
-void ebn_inflight_move(struct inflight_list *to, struct inflight *one) {
-    if (one->in) {
-        *(one->prev ? &one->prev->next : &one->in->first) = one->next;
-        *(one->next ? &one->next->prev : &one->in->last) = one->prev;
-    }
-    one->in = to;
-    one->next = NULL;
-    one->prev = to ? to->last : NULL;
-    if (to) {
-        *(to->last ? &to->last->next : &to->first) = one;
-        to->last = one;
-    }
-}
-
 void ebn_inflight_free(struct consumer *c, struct inflight *one) {
     ebp_lease_end(&c->leases, &one->lease);
     ebn_inflight_move(NULL, one);

@@ -65,8 +65,8 @@ static bool reason_is_due(const struct pl_link *l) {
     return ebp_link_state(&l->link) == EBP_LINK_UNREPORTED && ebp_monotonic_ms() - l->opened_ms > within - within / 4;
 }
 
-/* With the lock, while nothing tells of the connection. Returns whether a broker has to be asked. One that was there and has not
- * answered within connect_timeout counts as away: libpulsar itself goes on for operation_timeout. */
+/* Returns whether the plugin has to ask a broker because no topic shows the state of the connection. The lock is held. A broker that
+ * was reached before and does not answer within connect_timeout counts as away: libpulsar itself waits for operation_timeout. */
 static bool is_question_due(struct pl_link *l) {
     int64_t now = ebp_monotonic_ms();
 

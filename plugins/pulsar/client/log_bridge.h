@@ -1,11 +1,11 @@
-/* client/log_bridge.h - what libpulsar logs, in the host's log.
+/* client/log_bridge.h - passes what libpulsar logs to the host's log.
  *
- * libpulsar has one logger in a process, the first that is set, whose calls come from all its threads, also after a client is
- * closed. So the bridge is one of the process, too: it passes each line to the log of an instance that is open, and drops it
- * while there is none. A lock guards all of it; it is held while a host logs, which never calls back.
+ * libpulsar has one logger in a process, the first that is set. All threads of libpulsar call it, also after a client is closed. So
+ * a process has one bridge: it passes each line to the log of an instance that is open, and drops the line while no instance is
+ * open. One lock guards the bridge. The bridge holds the lock while a host logs; a host never calls back.
  *
- * libpulsar tells nobody that a connection was lost and made anew, unless in its log. A client has one thread for its connections,
- * which logs what becomes of them: so an instance that has had a callback in that thread can listen to what it logs. */
+ * Only its log says that libpulsar lost a connection and made it anew. A client has one thread for its connections, and this thread
+ * logs what becomes of them: an instance that had a callback in that thread can listen to what the thread logs. */
 #ifndef PL_LOG_BRIDGE_H
 #define PL_LOG_BRIDGE_H
 
@@ -33,7 +33,8 @@ struct pl_log_listener {
 
 void pl_log_listen(struct pl_log_listener *);
 
-/* No call of `line` is under way or comes from here on. Harmless for one that has not joined. */
+/* Removes a listener. When this returns, no call of its `line` is under way, and none follows. A listener that has not joined stays
+ * as it is. */
 void pl_log_unlisten(struct pl_log_listener *);
 
 /* In a callback of the client's: the listener hears from here on what this thread logs. */
