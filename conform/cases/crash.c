@@ -357,14 +357,17 @@ static void what_was_taken_over_is_out_of_reach(struct ebc_test *t) {
     struct ebc_range sent = ebc_new_events(t, topic, ASLEEP, EBC_OWN_KEYS);
     struct ebc_consumer *c;
     struct ebc_peer *part;
-    int64_t lease_ms;
+    int64_t lease_ms, over_ms;
 
     ebc_send_through_new(t, sent);
     part = ebc_peer_start(t, "sleeper");
     lease_ms = hear_lease(t, part);
+    over_ms = ebc_monotonic_ms() + lease_ms;
     ebc_peer_await_stop(part);
     c = ebc_consumer(t, &wish);
     take_over(t, c, lease_ms);
+    while (ebc_monotonic_ms() <= over_ms) /* the broker's leases began before the sleeper's count of them */
+        keep(c);
     ebc_peer_continue(part);
     expect_too_late(t, part, c);
     ebc_peer_kill(part);
