@@ -1,6 +1,7 @@
 /* cli/config.c - eventbus config: checks the configuration, shows the values with their origin, explains a key. */
 #include "cli/bus.h"
 #include "cli/check.h"
+#include "cli/config_import.h"
 #include "cli/describe.h"
 #include "cli/sections.h"
 #include "cli/verbs.h"
@@ -368,6 +369,7 @@ static const struct cli_verb cli_config_explain = {
 
 const struct cli_verb cli_config = {
     .name = "config",
-    .summary = "Checks, shows and explains the configuration",
-    .parts = (const struct cli_verb *const[]){ &cli_config_check, &cli_config_show, &cli_config_explain, NULL },
+    .summary = "Checks, shows, explains and imports the configuration",
+    .parts = (const struct cli_verb *const[]){ &cli_config_check, &cli_config_show, &cli_config_explain, &cli_config_import,
+                                               NULL },
 };

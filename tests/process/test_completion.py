@@ -59,7 +59,7 @@ def subcommands_and_words_behind_two_dashes(t):
     t.equal(words(t, "topics", ""), ["create", "delete", "trim"])
     t.check("--partitions" in words(t, "topics", "create", "--p"), "an option of a subcommand")
     t.check("--partitions" in words(t, "topics", "--p"), "an option of a subcommand that may stand before it")
-    t.equal(words(t, "config", ""), ["check", "explain", "show"])
+    t.equal(words(t, "config", ""), ["check", "explain", "import", "show"])
     t.equal(words(t, "topics", "--", "--"), [])
 
 

@@ -74,7 +74,7 @@ def what_is_unknown_gets_the_nearest_name_and_2(t):
         (["plugins", "a", "b"], '"b" is one word too many'),
         (["config", "explain"], "something is missing: eventbus config explain KEY"),
         ([], "say what: "),
-        (["config"], "config: say what: check, show, explain"),
+        (["config"], "config: say what: check, show, explain, import"),
     ):
         done = t.run(*words, status=2)
         t.contains(done.err, told, "--help")

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 
+import django_case
 from django_case import run, site
 from python_case import PACKAGE, environment, made
 import python_service
@@ -141,6 +142,49 @@ def a_wrong_setting_is_one_exception_and_one_error_in_the_log(t):
         t.contains(said["told"][0], "ImproperlyConfigured")
         t.contains(t.last.err, "ERROR eventbus.openedx: the event bus is inactive: ", text)
         t.equal(t.last.err.count("the event bus is inactive"), 1, t.last.err)
+
+
+def exported(t, *more, status=0):
+    """What manage.py eventbus_settings prints; `more`: further arguments."""
+    return t.run("manage.py", "eventbus_settings", *more, command=made().python, env=environment(), status=status)
+
+
+SITES = [
+    {"EVENT_BUS_REDIS_CONNECTION_URL": "redis://:p${x}w@redis:6379/1", "EVENT_BUS_TOPIC_PREFIX": "stage", "EVENT_BUS_REDIS_STREAM_MAX_LEN": "500",
+     "EVENT_BUS_REDIS_CONSUMERS_ENABLED": True, "EVENT_BUS_REDIS_CONSUMER_CONSECUTIVE_ERRORS_LIMIT": 7,
+     "EVENT_BUS_REDIS_AUDIT_LOGGING_ENABLED": False, "EVENT_BUS_KAFKA_API_KEY": "of another broker"},
+    {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": ["a:9092", "b:9092"], "EVENT_BUS_KAFKA_API_KEY": "k", "EVENT_BUS_KAFKA_API_SECRET": "s",
+     "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://r:8081", "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY": "rk",
+     "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_SECRET": "rs", "EVENT_BUS_KAFKA_CONSUMERS_ENABLED": False,
+     "EVENT_BUS_KAFKA_CONSUMER_CONSECUTIVE_ERRORS_LIMIT": 0, "EVENT_BUS_KAFKA_AUDIT_LOGGING_ENABLED": True, "EVENTS_SERVICE_NAME": None,
+     "SERVICE_VARIANT": "cms"},
+    {"EVENT_BUS_BROKER": "sqlite", "EVENTS_SERVICE_NAME": None},
+]
+
+
+@test
+def the_imported_settings_say_what_the_package_makes_of_them(t):
+    """Each through the command eventbus_settings and `eventbus config import`, and through the package: the same values."""
+    for number, settings in enumerate(SITES):
+        site(t, INSTALLED_APPS=["openedx_events", "eventbus.openedx", "site_app.SiteConfig"], EVENT_BUS_INI=None, **settings)
+        said, = run(t, READ)
+        done = t.run("config", "import", "--django", "-", "--secrets", t.path(f"secrets{number}"), stdin=exported(t).out)
+        written, section = {}, None
+        for line in done.lines():
+            if line.startswith("["):
+                section = line.strip("[]").replace(" ", ".")
+            elif " = " in line and not section.startswith("route."):
+                key, value = line.split(" = ", 1)
+                file = re.fullmatch(r"\$\{file:(.*)\}", value)
+                written[f"{section}.{key}"] = t.read(file.group(1)).replace("${", "$${") if file else value
+        t.equal(written, said["defaults"])
+        t.contains(done.out, f"event = {django_case.LOGIN}\ntopic = logins\nkey_field = user.pii.username\nenabled = yes\n")
+
+
+@test
+def a_setting_that_json_cannot_say_is_named(t):
+    site(t, INSTALLED_APPS=["openedx_events", "eventbus.openedx", "site_app.SiteConfig"], EVENT_BUS_SURPRISE={1j})
+    t.contains(exported(t, status=1).err, "the setting EVENT_BUS_SURPRISE holds what JSON cannot say: set")
 
 
 @test
