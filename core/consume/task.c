@@ -169,17 +169,27 @@ static enum eb_status take_start(struct ebi_task *task, const char *from, struct
     return status;
 }
 
+/* The worker reads both long after its caller's options are gone. */
+static enum eb_status keep_names(struct ebi_task *task, const char *section, const char *group, struct eb_error *err) {
+    task->section = strdup(section);
+    task->group = group ? strdup(group) : NULL;
+    return task->section && (task->group || !group) ? EB_OK : ebi_error_memory(err);
+}
+
 enum eb_status ebi_task_make(struct ebi_config *config, const struct ebi_bus_settings *bus,
                              const struct eb_consumer_options *options, struct ebi_task *task, struct eb_error *err) {
+    const char *section = "";
     enum eb_status status;
 
     *task = (struct ebi_task){ .prefix = bus->topic_prefix,
                                .count = options->count,
                                .until_end = options->exit_at_end != 0,
                                .errors_limit = (uint32_t)bus->consecutive_errors_limit };
-    status = ebi_task_section(config, options, &task->section, err);
+    status = ebi_task_section(config, options, &section, err);
     if (status == EB_OK)
-        status = bind(config, task->section, &task->settings, err);
+        status = bind(config, section, &task->settings, err);
+    if (status == EB_OK)
+        status = keep_names(task, section, options->group ? options->group : task->settings.group, err);
     task->needs_receivers = options->require_receivers != 0 || task->settings.on_no_receiver == 1;
     if (status == EB_OK)
         status = take_settings(config, task, err);
@@ -187,7 +197,6 @@ enum eb_status ebi_task_make(struct ebi_config *config, const struct ebi_bus_set
         status = name_topics(config, task, options->topics ? options->topics : task->settings.topic, err);
     if (status == EB_OK)
         status = take_start(task, options->from, err);
-    task->group = options->group ? options->group : task->settings.group;
     if (status == EB_OK && (!task->group || ebi_is_blank(task->group)))
         status = missing(config, task, "group", "-g GROUP", err);
     if (status != EB_OK)
@@ -199,6 +208,8 @@ void ebi_task_free(struct ebi_task *task) {
     for (size_t i = 0; i < task->n_topics; i++)
         free(task->topics[i]);
     free(task->topics);
+    free(task->section);
+    free(task->group);
     free(task->position);
     *task = (struct ebi_task){ 0 };
 }

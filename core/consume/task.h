@@ -12,15 +12,15 @@
 #include "config/settings.h"
 #include "plugin/plugins.h"
 
-/* Immutable once made: any thread reads it. Its texts belong to the configuration, to itself or to the caller's options, which
- * outlive it. */
+/* Immutable once made: any thread reads it. Its texts are its own or the configuration's, which outlives it; none is of the caller's
+ * options. */
 struct ebi_task {
     struct ebi_consume_settings settings;
-    const char *section; /* "" for defaults alone */
-    char **topics;       /* full names */
+    char *section; /* "" for defaults alone */
+    char **topics; /* full names */
     size_t n_topics;
     const char *prefix;
-    const char *group;
+    char *group;
     enum eb_order order;
     struct ebi_backoff backoff;
     uint32_t attempts;     /* receiver runs until an event is given up */

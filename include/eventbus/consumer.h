@@ -15,7 +15,8 @@ extern "C" {
 struct eb_bus;
 struct eb_consumer;
 
-/* Which [consume] section a worker runs, and what overrides the section. All fields zero give the defaults. */
+/* Which [consume] section a worker runs, and what overrides the section. All fields zero give the defaults. eb_consumer_open copies
+ * the texts. */
 struct eb_consumer_options {
     size_t size;               /* sizeof(struct eb_consumer_options) */
     const char *section;       /* the NAME of [consume NAME]; NULL: the section whose topic and group are those below,

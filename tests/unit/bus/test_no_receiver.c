@@ -41,6 +41,30 @@ static void connect_to(const char *type, atomic_int *n) {
                  err.text);
 }
 
+Test(no_receiver, the_texts_of_the_options_may_go_once_it_is_open) {
+    char section[] = "w", topic[] = "t", group[] = "of the options", name[] = "member", broker[] = "m", from[] = "earliest";
+    char *const texts[] = { section, topic, group, name, broker, from };
+    const struct eb_consumer_options options = { .size = sizeof options,
+                                                 .section = section,
+                                                 .topics = (const char *const[]){ topic, NULL },
+                                                 .group = group,
+                                                 .consumer = name,
+                                                 .broker = broker,
+                                                 .from = from,
+                                                 .exit_at_end = 1 };
+
+    events(3, "k");
+    fixture_set("tests/fake_broker", fixture_broker("full", NULL, TASK));
+    bus = fixture_bus(NULL);
+    cr_assert_eq(eb_consumer_open(&consumer, bus, &options, &err), EB_OK, "%s", err.text);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        memset(texts[i], '?', strlen(texts[i]));
+    run();
+    cr_assert_eq(settled(), 3);
+    cr_assert(fixture_logged("group of the options: no receiver is connected"));
+    close_all();
+}
+
 Test(no_receiver, without_any_receiver_events_are_acknowledged_and_one_line_says_so) {
     begin(TASK, false);
     run();
