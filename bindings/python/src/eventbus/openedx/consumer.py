@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from datetime import datetime
 from functools import partial
 from typing import Any, Dict, List, Optional
@@ -39,7 +40,7 @@ class EventBusConsumer(event_bus.EventBusConsumer):
     topic, group_id         -t and -g
     consumer_name           this member's name; None: made from the host's name
     start                   where a new group begins: "earliest" (the default), "latest", a time, or a position
-    last_read_msg_id        the same as a position, by the name that edx-event-bus-redis has for it
+    last_read_msg_id        behind this entry of a stream, by the name that edx-event-bus-redis has for it
     offset_time             the same as a time, by the name that edx-event-bus-kafka has for it
     check_backlog           ignored: what a member has not finished always comes again
     claim_msgs_older_than   milliseconds after which the events of a member that is gone are taken over (Redis: claim_after)
@@ -184,8 +185,14 @@ def _name(receiver: Any) -> str:
     return f"{getattr(receiver, '__module__', '?')}.{getattr(receiver, '__qualname__', type(receiver).__qualname__)}"
 
 
+def _behind(last_read: Optional[str]) -> Optional[str]:
+    """The position behind an entry of a Redis stream, MILLISECONDS-NUMBER; another text as it is, for the broker to refuse."""
+    found = re.fullmatch(r"(\d{1,20})(?:-(\d{1,20}))?", last_read) if isinstance(last_read, str) else None
+    return f"{found[1]}-{int(found[2] or 0) + 1}" if found else last_read
+
+
 def _start(start: Optional[str], last_read: Optional[str], offset_time: Any) -> Optional[str]:
-    given = [value for value in (start, last_read, offset_time) if value is not None]
+    given = [value for value in (start, _behind(last_read), offset_time) if value is not None]
     if len(given) > 1:
         raise refuse("start, last_read_msg_id and offset_time say the same; give one of them")
     if not given:
