@@ -344,14 +344,18 @@ void rd_claim(struct rd_consumer *c) {
         work_on(c, &c->streams[i], now_ms);
 }
 
+void rd_claim_give_up(struct rd_consumer *c, struct rd_stream *stream) {
+    release_reserved(c, &stream->claim);
+    stream->claim = (struct rd_claim){ 0 };
+}
+
 void rd_claims_lost(struct rd_consumer *c) {
     for (size_t i = 0; i < c->n_streams; i++) {
         struct rd_stream *stream = &c->streams[i];
-        release_reserved(c, &stream->claim);
         if (stream->claim.busy)
             stream->pending_done =
                 false; /* an unanswered XCLAIM may have taken entries over, which are pending under our name */
-        stream->claim = (struct rd_claim){ 0 };
+        rd_claim_give_up(c, stream);
         stream->joined = stream->joining = stream->checking_end = false;
     }
     c->leaves = 0;

@@ -82,7 +82,7 @@ static int32_t on_group(struct rd_conn *conn, uint64_t number, const struct rd_n
         ebp_log(c->host, EBP_LOG_INFO, "topic %s is there now", stream->name);
     stream->joined = stream->was_joined = true;
     stream->absent = stream->absence_logged = stream->pending_done = false;
-    stream->claim = (struct rd_claim){ 0 };
+    rd_claim_give_up(c, stream); /* the look was at the entries of the group that is gone */
     rd_server_clock_reset_idle(c, stream);
     return EB_OK;
 }

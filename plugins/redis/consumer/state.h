@@ -304,6 +304,7 @@ int64_t rd_scan_every_ms(const struct rd_consumer *);
 /* When to look next at a stream's pending entries, if no look is under way. */
 int64_t rd_claim_due_ms(const struct rd_consumer *, const struct rd_stream *);
 void rd_claims_lost(struct rd_consumer *);
+void rd_claim_give_up(struct rd_consumer *, struct rd_stream *); /* ends the look that is under way, and what it has reserved */
 
 /* ---- presence.c ---- */
 
