@@ -83,6 +83,8 @@ def _make(peers, folder):
     _call([peers, "-m", "venv", "--without-pip", f"{folder}/env"], folder)
     _call([peers, "-m", "pip", "-q", "--python", f"{folder}/env/bin/python", "install", "--no-deps", "--no-index", wheel], folder,
           PIP_DISABLE_PIP_VERSION_CHECK="1")
+    _call([peers, "-m", "pip", "-q", "--python", f"{folder}/env/bin/python", "install", "--no-deps", "--require-hashes", "-r",
+           os.path.join(PACKAGE, "tests", "requirements.txt")], folder, PIP_DISABLE_PIP_VERSION_CHECK="1")
     site = _call([f"{folder}/env/bin/python", "-c", "import site; print(site.getsitepackages()[0])"], folder).strip()
     of_peers = _call([peers, "-c", "import site; print(site.getsitepackages()[0])"], folder).strip()
     with open(os.path.join(site, "peers.pth"), "w", encoding="utf-8") as file:
