@@ -1,9 +1,10 @@
 """tests/packages/test_packages.py - Debian's packages: built from the archive that is released, installed into a fresh root, used,
 upgraded and purged there.
 
-Needs dpkg-dev, debhelper, lintian, mmdebstrap, root, and a mirror of Debian. `make check-packages` runs it.
+Needs dpkg-dev, debhelper, dh-python, python3-cffi, libpython3-dev, lintian, mmdebstrap, root, and a mirror of Debian. `make check-packages` runs it.
 """
 import glob
+import json
 import os
 import re
 import shutil
@@ -12,14 +13,14 @@ import sys
 import tarfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "process"))
-from harness import BUILD, Failed, Skipped, main, test      # noqa: E402
+from harness import BUILD, TOP, Failed, Skipped, main, test      # noqa: E402
 
 LOGIN = "org.openedx.learning.auth.session.login.completed.v1"
 WORK = os.path.join(BUILD, "tests", "packages", "made")
 DEBS, ROOT = os.path.join(WORK, "debs"), os.path.join(WORK, "root")
 TOOLS = ("dpkg-buildpackage", "dh", "lintian", "mmdebstrap", "chroot")
 PACKAGES = ["eventbus", "eventbus-plugin-kafka", "eventbus-plugin-redis", "eventbus-plugin-sqlite", "eventbus-schemas-openedx",
-            "libeventbus-conform0", "libeventbus-dev", "libeventbus0"]
+            "libeventbus-conform0", "libeventbus-dev", "libeventbus0", "python3-eventbus"]
 SECTION = f"[consume w]\ntopic = a\ngroup = g\nexec = cat >>/tmp/got\n[route r]\nevent = {LOGIN}\ntopic = a\nkey_field = user.pii.username\n"
 
 
@@ -71,6 +72,7 @@ def the_archive_builds_all_packages(t):
     files = {line.split()[5] for lines in installed.values() for line in lines if not line.startswith("d")}
     staged = {f".{name}" for name in call(["find", f"{source}debian/tmp", "-not", "-type", "d", "-printf", "/%P\n"]).splitlines()}
     plain = {re.sub(r"\.gz$", "", name) for name in files}
+    staged = {name for name in staged if ".egg-info" not in name}     # dh_python3 renames it
     t.equal(sorted(name for name in staged if name not in plain), [], "files of make install that are in no package")
 
 
@@ -132,6 +134,25 @@ def read(path):
 
 
 @test
+def the_lines_of_the_containerfile_make_a_worker(t):
+    """Without a tool for containers: its RUN lines in another root, then its command as its user."""
+    need(debs())
+    fresh_root()
+    os.makedirs(f"{ROOT}/debs")
+    for file in debs().values():
+        shutil.copy(file, f"{ROOT}/debs")
+    text = read(f"{TOP}/conf/container/Containerfile")
+    for line in re.findall(r"^RUN (.*)$", text, re.MULTILINE):
+        inside("sh", "-ec", line)
+    (state,), (user,), (entry,) = (re.findall(rf"^{what} (.*)$", text, re.MULTILINE) for what in ("ENV", "USER", "ENTRYPOINT"))
+    command = [*json.loads(entry), "consume", "-t", "a", "-g", "g", "-n", "1"]
+    worker = ["chroot", ROOT, "setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "env", "-i", "PATH=/usr/bin:/bin", state]
+    call([*worker, *json.loads(entry), "produce", "-t", "a", "-"], stdin=call([*worker, *json.loads(entry), "signals", LOGIN, "--sample"]))
+    t.contains(call([*worker, *command]), LOGIN)
+    t.contains(inside("eventbus", "plugins"), "redis", "kafka", "sqlite")
+
+
+@test
 def a_fresh_root_runs_a_worker(t):
     need(debs())
     fresh_root()
@@ -154,6 +175,15 @@ def the_other_packages_are_installed_beside(t):
     install([debs()[name] for name in PACKAGES if name.startswith(("eventbus-plugin-", "lib"))])
     t.contains(inside("eventbus", "plugins"), "redis", "kafka")
     t.contains(inside("eventbus", "plugins", "kafka"), "bootstrap_servers")
+
+
+@test
+def the_python_package_runs_the_lines_of_its_readme(t):
+    need(os.path.exists(f"{ROOT}/usr/bin/eventbus"))
+    install([debs()["python3-eventbus"]])
+    lines = re.search(r"## Ten lines\n\n((?:    .*\n|\n)+)", read(f"{TOP}/bindings/python/README.md"))[1]
+    done = call(as_the_user("python3", "-c", "\n".join(line[4:] for line in lines.splitlines())))
+    t.equal(done, f"{LOGIN} ada\n")
 
 
 @test
