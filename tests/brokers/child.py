@@ -11,6 +11,7 @@ import sys
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
+_given = set()
 
 
 def start(words, folder, name, environment=None, program=None):
@@ -77,7 +78,10 @@ def free_port():
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return probe.getsockname()[1]
+            port = probe.getsockname()[1]
+        if port not in _given:          # nor one that this process gave out and that is not bound yet
+            _given.add(port)
+            return port
     raise RuntimeError("no free port on 127.0.0.1")
 
 

@@ -192,6 +192,7 @@ static void report(bool closing) {
 
 static int32_t producer_poll(void *self, int32_t timeout_ms, struct eb_error *err) {
     (void)self;
+    fake->n_polls++;
     if (injected(&fake->poll, err))
         return fake->poll.status;
     if (fake->n_taken == 0 || fake->hold_reports)

@@ -71,7 +71,7 @@ struct fake_broker {
         int reasons;
         bool has_payload;
     } sent[MOST_SENT];
-    atomic_int n_submitted;
+    atomic_int n_submitted, n_polls;
     char submitted[MOST_SUBMITTED][65];        /* the send ids of what submit took, the first ones */
     const struct eb_host *producer, *consumer; /* of the last instance */
 

@@ -178,6 +178,11 @@ class Case:
     def path(self, name):
         return os.path.join(self.folder, name)
 
+    def whole_lines(self, name):
+        """The lines of a file that others write to; one still being written is not among them."""
+        text = self.read(name)
+        return text[:text.rfind("\n") + 1].splitlines()
+
     def write(self, name, content):
         """Writes a file below the folder, text or bytes, and answers its path."""
         path = self.path(name)

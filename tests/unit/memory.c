@@ -28,6 +28,10 @@ bool allocation_failed(void) {
     return atomic_load(&failed);
 }
 
+bool allocation_was_reached(void) {
+    return atomic_load(&failed);
+}
+
 static bool fails_now(void) {
     unsigned n = atomic_load(&left);
 

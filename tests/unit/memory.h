@@ -10,4 +10,7 @@ void fail_allocation(unsigned n);
 /* Whether that has happened; and no allocation fails from here on. */
 bool allocation_failed(void);
 
+/* Whether it has happened so far; others may fail later. */
+bool allocation_was_reached(void);
+
 #endif

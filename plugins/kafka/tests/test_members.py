@@ -136,7 +136,7 @@ def a_partition_moves_when_the_receiver_at_work_has_finished(t, site):
     one.until(lambda w: len({position(event["position"])[0] for event in w.json()}) == 2, what="both partitions")
     two = t.start("consume", "w", "--name", "two")
     two.until(lambda w: len(w.json()) >= 3, what="the events of the other member")
-    runs = [json.loads(line)["position"] for line in t.read("runs").splitlines()]
+    runs = [json.loads(line)["position"] for line in t.whole_lines("runs")]
     t.equal(sorted(runs), sorted(set(runs)), "runs: each once")
     first = position(two.json()[0]["position"])
     t.equal([place for place in map(position, (event["position"] for event in one.json()))

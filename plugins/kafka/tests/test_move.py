@@ -50,7 +50,7 @@ class Move:
         return self.t.start(*QUIET, "consume", "a", "--broker", broker)
 
     def ran(self):
-        return [number(json.loads(line)) for line in self.t.read("log").splitlines()]
+        return [number(json.loads(line)) for line in self.t.whole_lines("log")]
 
     def lag(self):
         """The lag on Redis; None while the group is not there, which says nothing about what was run."""

@@ -7,6 +7,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tests", "brokers"))
 from kafka_case import KEY_FIELD, LOGIN, kafka_test, login_lines, options, produce, start_worker, \
     take_all                                                # noqa: E402
+import child                                                # noqa: E402
 from certificates import Authority                          # noqa: E402
 from harness import PLUGINS, SCHEMAS, main, test                           # noqa: E402
 from http_script import Server, answer                      # noqa: E402
@@ -39,11 +40,6 @@ def refused(t, *says, seconds=5):
             t.contains(done.err.lower(), part.lower())
         t.check(len(lines) == 1, f"{words[0]} says it in {len(lines)} lines:\n{done.err}")
         t.lacks(done.err, "hush")
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
 
 
 # ---- Before anything is connected: exit 2 ----
@@ -134,7 +130,7 @@ def properties_of_librdkafka_are_taken_by_their_own_names(t):
 
 @test
 def a_wrong_address(t):
-    port = free_port()
+    port = child.free_port()
     configure(t, bootstrap_servers=f"127.0.0.1:{port}")
     refused(t, "main", f"127.0.0.1:{port}", "connection refused")
 
@@ -277,7 +273,7 @@ def who_may_not_is_told_which_right_is_missing(t, site):
 @kafka_test()
 def a_registry_that_is_not_there(t, site):
     """The events are kept: the broker is there, and the registry may come back."""
-    text = t.read("eventbus.ini").replace(site.registry.url, f"http://127.0.0.1:{free_port()}")
+    text = t.read("eventbus.ini").replace(site.registry.url, f"http://127.0.0.1:{child.free_port()}")
     t.write("eventbus.ini", text + "[eventbus]\ndelivery_timeout = 3s\n")
     done = t.run("produce", "--signal", LOGIN, "--topic", "a", "--data", login_lines(0, 1).strip(), status=3)
     t.contains(done.err, "schema registry", "onnect")

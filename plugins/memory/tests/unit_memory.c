@@ -351,7 +351,10 @@ Test(memory, a_retry_holds_back_its_key_and_no_other) {
     cr_assert_str_eq(come(a, 2, 0), "k1 k2");
     struct eb_verdict both[] = { { a->got[1].token, 0, EB_RETURN }, { a->got[0].token, 80, EB_RETRY } };
     settle_all(a, both, 2);
-    cr_assert_str_eq(come(b, 10, 0), "m1");
+    const char *first = come(b, 10, 0);
+    if (kit_ms() - before >= 80 && strcmp(first, "m1") != 0)
+        cr_skip_test("this machine stood still for the whole delay");
+    cr_assert_str_eq(first, "m1");
     cr_assert_str_eq(come(b, 10, 5000), "k1 k2", "woken by the delay alone");
     cr_assert(kit_ms() - before >= 80 && kit_ms() - before < 4000, "after %lld ms", (long long)(kit_ms() - before));
     cr_assert_eq(b->got[0].failures, 1);

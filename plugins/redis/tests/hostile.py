@@ -48,7 +48,8 @@ class HostileServer:
                 while True:
                     words = resp.read(stream)
                     name = words[0].decode().upper()
-                    if name not in self.lies or not self._tell(connection, self.lies[name], words):
+                    lie = self.lies.get(name)           # the test may take it back meanwhile
+                    if lie is None or not self._tell(connection, lie, words):
                         connection.sendall(self._honest(server, name, words))
         except (OSError, EOFError, ValueError):
             self.hung_up += 1

@@ -31,7 +31,7 @@ static void on_delivered(const struct eb_host *host, const struct eb_delivery *r
 
 static void on_log(const struct eb_host *host, int32_t level, const char *text) {
     (void)host;
-    if (level <= 4) {
+    if (level <= 4 && !strstr(text, "the wall clock is")) { /* which this machine may set right at any time */
         kit_say("%s", text);
         exit(6); /* nothing is wrong with the file, nor lost by a hard limit */
     }

@@ -156,12 +156,21 @@ static atomic_int asked;
 static atomic_size_t filled; /* bytes of a body of 1 GiB that were taken */
 static int server, port;
 
+/* The next connection. A test may leave this process without descriptors for a while. */
+static int next_client(void) {
+    int client;
+
+    while ((client = accept(server, NULL, NULL)) < 0 && errno == EMFILE)
+        pause_ms(1);
+    return client;
+}
+
 static void *serve(void *arg) {
     static const char filling[1 << 16];
     static char request[1 << 16];
 
     (void)arg;
-    for (int client; (client = accept(server, NULL, NULL)) >= 0; close(client)) {
+    for (int client; (client = next_client()) >= 0; close(client)) {
         const char *answer = answers[0];
 
         if (recv(client, request, sizeof request, 0) <= 0)

@@ -445,13 +445,20 @@ Test(sender, a_batch_has_a_size_and_the_rest_goes_next) {
 
 /* ---- Memory ---- */
 
+/* Waits until the sender has submitted n events and polled for their reports since: it allocates nothing then. */
+static void polled_after_submit(int n) {
+    until(fake.n_submitted == n);
+    int polls = fake.n_polls;
+    until(fake.n_polls >= polls + 2);
+}
+
 Test(sender, a_failure_that_no_memory_remembers_is_told_without_its_reason) {
     open_on("full", "");
     send_all(1);
     until(told == 1);
     fake.hold_reports = true;
     send_all(1);
-    pause_ms(20);
+    polled_after_submit(2);
     fake.report = (struct fault){ EB_PERMANENT, 1 };
     fail_allocation(1); /* nobody allocates now but the report */
     fake.hold_reports = false;
@@ -496,7 +503,7 @@ Test(sender, an_event_that_finds_no_memory_to_be_kept_is_counted_as_lost) {
         open_on("full", "topic_prefix = dev\n");
         fake.hold_reports = true;
         cr_assert_eq(eb_produce(bus, event, "t", "user.pii.username", NULL, NULL, &err), EB_OK, "%s", err.text);
-        pause_ms(5);
+        polled_after_submit(1);
         fake.report = (struct fault){ EB_PERMANENT, 1 };
         fail_allocation(n);
         fake.hold_reports = false;

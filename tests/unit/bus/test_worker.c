@@ -174,6 +174,7 @@ Test(worker, where_a_late_acknowledgement_is_not_told_the_worker_judges_by_the_l
         until(receiver.running == 1);
         fake.stays_ms = 400;
         until(fake.stays_ms == 0);
+        fake.lease_ms = 60000; /* the second event's */
         receiver.wait = false;
         cr_assert_eq(end_of(thread), EB_OK, "%s", err.text);
         in_order(i == 0 ? 2 : 1);
@@ -344,8 +345,7 @@ Test(worker, a_key_that_finds_no_memory_does_not_lose_its_place) {
         pthread_t thread;
         fail_allocation(++n);
         thread = start();
-        for (int i = 0; i < 100 && !receiver.running; i++)
-            pause_ms(1);
+        until(receiver.running || allocation_was_reached());
         failed = allocation_failed();
         receiver.wait = false;
         if (end_of(thread) == EB_OK)
