@@ -69,4 +69,18 @@ def a_sanitizers_report_is_a_failure(t):
         t.equal((out, status), ("1..1\nok 1\n# leak\n", 1))
 
 
+@test
+def what_a_process_leaves_that_was_killed_in_its_search_for_leaks_is_none(t):
+    killed = "==7==Unable to get registers from thread 7."
+    for more, expected in (("", ("1..1\nok 1\n", 0)), ("; echo leak >>$r", (f"1..1\nok 1\n# {killed}\n# leak\n", 1))):
+        t.equal(said(t, RUN, f"""echo 1..1; echo ok 1; r="${{ASAN_OPTIONS#*log_path=}}".1; echo '{killed}' >$r{more}"""), expected)
+
+
+@test
+def the_sanitizer_leaves_thread_local_data_alone(t):
+    out, status = said(t, PLANNED, 'echo 1..1; echo "# $ASAN_OPTIONS"; echo ok 1')
+    t.contains(out, "# intercept_tls_get_addr=0")
+    t.equal(status, 0)
+
+
 main()
