@@ -1,7 +1,6 @@
 /* cli/config.c - eventbus config: checks the configuration, shows the values with their origin, explains a key. */
 #include "cli/bus.h"
 #include "cli/check.h"
-#include "cli/config_import.h"
 #include "cli/describe.h"
 #include "cli/sections.h"
 #include "cli/verbs.h"

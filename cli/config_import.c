@@ -1,17 +1,20 @@
 /* cli/config_import.c - eventbus config import: writes the settings of a Django service as an INI, and its secrets into
  * files. */
-#include "cli/config_import.h"
+#include "cli/verbs.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/folders.h"
+#include "base/utf8.h"
 #include "cli/django.h"
+#include "cli/ini_text.h"
 #include "config/file.h"
 
 enum { LARGEST_FILE = 16 << 20 };
@@ -22,36 +25,63 @@ struct ask {
 
 /* ---- the settings ------------------------------------------------------------------------------------------------ */
 
+static const char *name_of(const char *path) {
+    return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
 static enum eb_status read_text(const char *path, struct ebi_bytes *text, struct eb_error *err) {
     bool standard_input = strcmp(path, "-") == 0;
     int fd = standard_input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
-        return ebi_error_errno(err, EB_PERMANENT, EB_KIND_CONFIG, "cannot open %s", standard_input ? "standard input" : path);
-    return ebi_file_text(standard_input ? "standard input" : path, fd, LARGEST_FILE, text, err);
+        return ebi_error_errno(err, EB_PERMANENT, EB_KIND_CONFIG, "cannot open %s", name_of(path));
+    return ebi_file_text(name_of(path), fd, LARGEST_FILE, text, err);
 }
 
 /* The error names the place, never the text there, which may be a secret. */
+static enum eb_status refuse_json(const char *path, const json_error_t *wrong, struct eb_error *err) {
+    const char *why = "this is no JSON";
+
+    if (json_error_code(wrong) == json_error_duplicate_key)
+        why = "a name stands here twice";
+    else if (json_error_code(wrong) == json_error_numeric_overflow)
+        why = "a number here is too large";
+    else if (json_error_code(wrong) == json_error_null_byte_in_key || json_error_code(wrong) == json_error_null_character)
+        why = "a text here has the character U+0000 in it";
+    return ebi_error(err, EB_PERMANENT, EB_KIND_DATA, "%s, line %d, column %d: %s; correct it", name_of(path), wrong->line,
+                     wrong->column, why);
+}
+
+static enum eb_status parse_settings(const char *path, const struct ebi_bytes *text, json_t **settings, struct eb_error *err) {
+    size_t mark = text->len >= 3 && memcmp(text->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* that some editors write */
+    json_error_t wrong = { 0 };
+
+    if (text->len == mark)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
+                         "%s is empty; the program that should have written the settings there has failed", name_of(path));
+    *settings = json_loadb(text->data + mark, text->len - mark, JSON_REJECT_DUPLICATES, &wrong);
+    if (!*settings)
+        return refuse_json(path, &wrong, err);
+    if (!json_is_object(*settings))
+        return ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
+                         "%s holds a list; the settings are expected as a JSON object, each setting by its name",
+                         name_of(path));
+    return EB_OK;
+}
+
 static enum eb_status read_settings(const char *path, json_t **settings, struct eb_error *err) {
     struct ebi_bytes text = { 0 };
-    json_error_t wrong = { 0 };
     enum eb_status status = read_text(path, &text, err);
-    size_t mark = text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* that some editors write */
 
-    if (status == EB_OK) {
-        *settings = text.len > mark ? json_loadb(text.data + mark, text.len - mark, JSON_REJECT_DUPLICATES, &wrong) : NULL;
-        if (!json_is_object(*settings))
-            status = ebi_error(err, EB_PERMANENT, EB_KIND_DATA,
-                               "%s, line %d, column %d: expected a JSON object, with each setting's name and value",
-                               strcmp(path, "-") == 0 ? "standard input" : path, wrong.line, wrong.column);
-    }
+    if (status == EB_OK)
+        status = parse_settings(path, &text, settings, err);
     ebi_bytes_free(&text);
     return status;
 }
 
 /* ---- the secrets ------------------------------------------------------------------------------------------------- */
 
-/* The folder as it stands in the INI, which may be moved; the caller frees it. */
+/* Makes the folder's absolute path, since the INI may be moved. The caller frees it. */
 static enum eb_status find_folder(const char *folder, char **absolute, struct eb_error *err) {
     char *here = *folder == '/' ? NULL : getcwd(NULL, 0);
     bool made = (*folder == '/' || here) && asprintf(absolute, "%s%s%s", here ? here : "", here ? "/" : "", folder) >= 0;
@@ -59,13 +89,23 @@ static enum eb_status find_folder(const char *folder, char **absolute, struct eb
     if (!made)
         *absolute = NULL;
     free(here);
-    if (!made)
-        return ebi_error_errno(err, EB_PERMANENT, EB_KIND_CONFIG, "cannot find the folder of the secrets, %s", folder);
-    if (strpbrk(*absolute, "$};\n"))
-        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
-                         "%s: an INI file cannot name a folder with $, }, ; or a line end in it; name another by --secrets",
-                         *absolute);
-    return EB_OK;
+    return made ? EB_OK
+                : ebi_error_errno(err, EB_PERMANENT, EB_KIND_CONFIG, "cannot find the folder of the secrets, %s", folder);
+}
+
+/* A folder without secrets may have any name. */
+static enum eb_status check_folder(const json_t *settings, const char *folder, struct eb_error *err) {
+    const char *name, *value;
+    size_t at = 0;
+
+    if (!cli_django_next_secret(settings, &at, &name, &value) ||
+        (!strpbrk(folder, "$};") && !cli_ini_has_control(folder) && ebi_utf8_valid(folder, strlen(folder))))
+        return EB_OK;
+    return ebi_error(
+        err, EB_PERMANENT, EB_KIND_CONFIG,
+        "%s: an INI file cannot name a folder with $, }, ; or a control character in it, or one that is not UTF-8; "
+        "name another by --secrets",
+        folder);
 }
 
 static enum eb_status write_all(int fd, const char *path, const char *value, struct eb_error *err) {
@@ -79,11 +119,19 @@ static enum eb_status write_all(int fd, const char *path, const char *value, str
     return fsync(fd) == 0 ? EB_OK : ebi_error_errno(err, EB_RETRIABLE, EB_KIND_SYSTEM, "%s: cannot write", path);
 }
 
-/* A file from an earlier import may stay if it holds the same. */
+/* A file from an earlier import may stay if it holds the same. ${file:} reads it without one newline at its end. */
 static enum eb_status compare(const char *path, const char *value, struct eb_error *err) {
     struct ebi_bytes there = { 0 };
-    enum eb_status status = read_text(path, &there, err);
+    struct stat about;
+    enum eb_status status;
 
+    if (lstat(path, &about) != 0 || !S_ISREG(about.st_mode) || about.st_uid != geteuid() || (about.st_mode & 077) != 0)
+        return ebi_error(
+            err, EB_PERMANENT, EB_KIND_CONFIG,
+            "%s exists and is no file that only this user may read; remove it, or name another folder by --secrets", path);
+    status = read_text(path, &there, err);
+    if (status == EB_OK && there.len > 0 && there.data[there.len - 1] == '\n')
+        there.len--;
     if (status == EB_OK && (there.len != strlen(value) || memcmp(there.data, value, there.len) != 0))
         status = ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
                            "%s exists and holds another secret; remove it, or name another folder by --secrets", path);
@@ -143,14 +191,18 @@ static int import(const struct cli_call *call) {
     if (status == EB_OK)
         status = find_folder(ask->secrets ? ask->secrets : "eventbus-secrets", &folder, &err);
     if (status == EB_OK)
+        status = check_folder(settings, folder, &err);
+    if (status == EB_OK)
         status = cli_django_ini(settings, folder, &ini, &err);
     if (status == EB_OK)
         status = write_secrets(settings, folder, &n_secrets, &err);
     if (status == EB_OK)
         cli_out(ini.data, ini.len);
     if (status == EB_OK && n_secrets)
-        cli_tell("the secrets are in %s, in files that only this user may read: give them to the user who runs the bus",
-                 folder);
+        cli_tell(
+            "the secrets are in %s, and only this user may read them; if another user runs the bus, give that user the folder: "
+            "chown -R USER %s",
+            folder, folder);
     ebi_bytes_free(&ini);
     free(folder);
     json_decref(settings);
@@ -172,16 +224,18 @@ static const struct cli_option options[] = {
 
 const struct cli_verb cli_config_import = {
     .name = "import",
-    .summary = "Prints a configuration that says what the settings of a Django service say",
+    .summary = "Prints the settings of a Django service as a configuration",
     .usage = (const char *const[]){ "--django FILE [--secrets FOLDER]", NULL },
     .about = "Takes the settings of openedx-events, edx-event-bus-redis and edx-event-bus-kafka, which \"manage.py "
              "eventbus_settings\" of the Python package openedx-eventbus prints. The broker is the one that EVENT_BUS_BROKER "
-             "names, or whose EVENT_BUS_PRODUCER or address is set. Settings of other programs are passed over; one of the "
-             "event bus without a counterpart is told on standard error.\n\n"
-             "A password never stands in the configuration: it is written to a file in FOLDER, which the configuration "
-             "names. A file that is there already has to hold the same.",
+             "names, or whose EVENT_BUS_PRODUCER or address is set. The command ignores settings of other programs. It names "
+             "each setting of the event bus that has no counterpart on standard error.\n\n"
+             "A password never stands in the configuration: the command writes it to a file in FOLDER, which the configuration "
+             "names. If such a file exists, it must hold the same password, and only this user may have the right to read it.",
     .examples = (const char *const[]){ "manage.py eventbus_settings | eventbus config import --django - >eventbus.ini",
-                                       "eventbus config import --django settings.json --secrets /etc/eventbus/secrets", NULL },
+                                       "manage.py eventbus_settings | eventbus config import --django - --secrets "
+                                       "/etc/eventbus/secrets >eventbus.ini",
+                                       NULL },
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(struct ask),

@@ -4,10 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/error.h"
+#include "cli/ini_text.h"
 #include "cli/report.h"
 
 enum form { TEXT, TEXTS, COUNT, YES_NO, AUDIT };
-enum secrecy { SHOWN, SECRET, URL }; /* URL: a secret if somebody's name stands before the host's */
+enum secrecy { SHOWN, SECRET, URL }; /* URL: a secret if it may have a password in it */
 
 /* One setting, and what it becomes. */
 struct setting {
@@ -66,70 +67,39 @@ static bool is_one_of(const char *name, const char *const *names, size_t n) {
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
 static enum eb_status wrong(struct eb_error *err, const char *setting, const json_t *value, const char *wanted) {
-    static const char *const types[] = {
-        [JSON_OBJECT] = "an object", [JSON_ARRAY] = "a list", [JSON_STRING] = "a text", [JSON_INTEGER] = "a number",
-        [JSON_REAL] = "a number",    [JSON_TRUE] = "true",    [JSON_FALSE] = "false",   [JSON_NULL] = "null"
-    };
+    static const char *const types[] = { [JSON_OBJECT] = "an object",
+                                         [JSON_ARRAY] = "a list",
+                                         [JSON_STRING] = "a text",
+                                         [JSON_INTEGER] = "a number",
+                                         [JSON_REAL] = "a number with a fraction",
+                                         [JSON_TRUE] = "true",
+                                         [JSON_FALSE] = "false",
+                                         [JSON_NULL] = "null" };
 
     return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "the setting %s is %s; it must be %s", setting,
                      value ? types[json_typeof(value)] : "missing", wanted);
-}
-
-static bool has_control(const char *text) {
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            return true;
-    return false;
-}
-
-static enum eb_status refuse_control(const char *setting, struct eb_error *err) {
-    return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "the setting %s has a control character in it; write it without",
-                     setting);
-}
-
-/* Whether a value comes out of an INI as it went in: no blank at an end, and nothing that begins a comment. */
-static bool is_plain(const char *text) {
-    size_t len = strlen(text);
-
-    return len > 0 && text[0] != ' ' && text[0] != ';' && text[len - 1] != ' ' && !strstr(text, " ;");
-}
-
-/* Adds "key = value". "${" would be replaced by a variable of the environment. */
-static enum eb_status add_key(struct ebi_bytes *ini, const char *setting, const char *key, const char *value,
-                              struct eb_error *err) {
-    bool added = ebi_bytes_add_format(ini, "%s = ", key);
-
-    if (has_control(value))
-        return refuse_control(setting, err);
-    if (!is_plain(value))
-        return ebi_error(
-            err, EB_PERMANENT, EB_KIND_CONFIG,
-            "the setting %s is empty, or has a blank at an end or a \";\" behind a blank, which an INI file cannot "
-            "have",
-            setting);
-    for (const char *dollar; added && (dollar = strstr(value, "${")); value = dollar + 2)
-        added = ebi_bytes_add(ini, value, (size_t)(dollar - value)) && ebi_bytes_add_text(ini, "$${");
-    added = added && ebi_bytes_add_format(ini, "%s\n", value);
-    return added ? EB_OK : ebi_error_memory(err);
 }
 
 static enum eb_status join(const struct setting *setting, const json_t *list, struct ebi_bytes *text, struct eb_error *err) {
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *one = json_string_value(json_array_get(list, i));
         if (!one)
-            return wrong(err, setting->name, list, "a text, \"host:port,host:port\", or a list of texts");
+            return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "the setting %s has something in its list that is no text",
+                             setting->name);
         if (!ebi_bytes_add_format(text, "%s%s", i ? "," : "", one))
             return ebi_error_memory(err);
     }
     return EB_OK;
 }
 
+enum { MOST_DIGITS = 18 }; /* of a number that fits 63 bits */
+
 /* "12" is a number as well: settings may come from the environment. */
 static enum eb_status count(const struct setting *setting, const json_t *value, struct ebi_bytes *text, struct eb_error *err) {
     const char *digits = json_string_value(value);
     bool added;
 
-    if (digits ? !*digits || strspn(digits, "0123456789") != strlen(digits)
+    if (digits ? !*digits || strlen(digits) > MOST_DIGITS || strspn(digits, "0123456789") != strlen(digits)
                : !json_is_integer(value) || json_integer_value(value) < 0)
         return wrong(err, setting->name, value, "a whole number from 0");
     added = digits ? ebi_bytes_add_text(text, digits)
@@ -172,10 +142,10 @@ static bool is_unset(const json_t *value) {
 }
 
 static bool is_secret(const struct setting *setting, const json_t *value) {
-    const char *text = json_string_value(value), *host = text ? strstr(text, "://") : NULL;
+    const char *text = json_string_value(value);
 
-    if (setting->secrecy == URL)
-        return host && memchr(host + 3, '@', strcspn(host + 3, "/?#"));
+    if (setting->secrecy == URL) /* of any form: too many secrets do no harm */
+        return text && (strchr(text, '@') || strstr(text, "password="));
     return setting->secrecy == SECRET;
 }
 
@@ -190,18 +160,26 @@ static const char *broker_of_producer(const json_t *settings) {
     return producer && strncmp(producer, "edx_event_bus_kafka.", 20) == 0 ? "kafka" : NULL;
 }
 
-/* *broker NULL: no setting is about one. */
+static bool has_address(const json_t *settings, const char *name) {
+    const json_t *value = json_object_get(settings, name);
+
+    return !is_unset(value) && !(json_is_array(value) && json_array_size(value) == 0);
+}
+
+/* *broker NULL: no setting is about one, or the file that EVENT_BUS_INI names has to say which. */
 static enum eb_status choose_broker(const json_t *settings, const char **broker, struct eb_error *err) {
     const json_t *chosen = json_object_get(settings, "EVENT_BUS_BROKER");
-    bool redis = !is_unset(json_object_get(settings, "EVENT_BUS_REDIS_CONNECTION_URL"));
-    bool kafka = !is_unset(json_object_get(settings, "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS"));
+    bool redis = has_address(settings, "EVENT_BUS_REDIS_CONNECTION_URL");
+    bool kafka = has_address(settings, "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS");
 
     *broker = json_string_value(chosen);
-    if (!is_unset(chosen))
+    if (chosen && !json_is_null(chosen))
         return *broker && is_one_of(*broker, brokers, sizeof brokers / sizeof *brokers)
                    ? EB_OK
                    : wrong(err, "EVENT_BUS_BROKER", chosen, "redis, kafka or sqlite");
     *broker = broker_of_producer(settings);
+    if (!*broker && redis && kafka && !is_unset(json_object_get(settings, "EVENT_BUS_INI")))
+        return EB_OK;
     if (!*broker && redis && kafka)
         return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG,
                          "EVENT_BUS_REDIS_CONNECTION_URL and EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS are both set; say which "
@@ -217,12 +195,22 @@ static bool is_for(const struct setting *setting, const char *broker) {
 
 /* ---- sections ---------------------------------------------------------------------------------------------------- */
 
+enum { LARGEST_SECRET = 65536 }; /* what ${file:} reads */
+
 static enum eb_status add_secret(const struct setting *setting, const char *value, const char *folder, struct ebi_bytes *ini,
                                  struct eb_error *err) {
-    if (has_control(value))
-        return refuse_control(setting->name, err);
-    return ebi_bytes_add_format(ini, "%s = ${file:%s/%s}\n", setting->key, folder, setting->name) ? EB_OK
-                                                                                                  : ebi_error_memory(err);
+    struct ebi_bytes file = { 0 };
+    enum eb_status status;
+
+    if (cli_ini_has_control(value))
+        return cli_ini_refuse_control(setting->name, setting->key, err);
+    if (strlen(value) > LARGEST_SECRET)
+        return ebi_error(err, EB_PERMANENT, EB_KIND_CONFIG, "the setting %s is longer than 64 KiB; shorten it", setting->name);
+    status = ebi_bytes_add_format(&file, "${file:%s/%s}", folder, setting->name) ? EB_OK : ebi_error_memory(err);
+    if (status == EB_OK)
+        status = cli_ini_add_raw(ini, setting->name, setting->key, file.data, err);
+    ebi_bytes_free(&file);
+    return status;
 }
 
 static enum eb_status add_setting(const struct setting *setting, const json_t *value, const char *folder, struct ebi_bytes *ini,
@@ -233,7 +221,7 @@ static enum eb_status add_setting(const struct setting *setting, const json_t *v
     if (status == EB_OK && is_secret(setting, value))
         status = add_secret(setting, text.data, folder, ini, err);
     else if (status == EB_OK)
-        status = add_key(ini, setting->name, setting->key, text.data ? text.data : "", err);
+        status = cli_ini_add(ini, setting->name, setting->key, text.data ? text.data : "", err);
     ebi_bytes_free(&text);
     return status;
 }
@@ -264,7 +252,7 @@ static enum eb_status add_service(const json_t *settings, struct ebi_bytes *ini,
         return ebi_bytes_add_text(ini, "service = SERVICE_NAME_UNSET\n") ? EB_OK : ebi_error_memory(err);
     if (!json_is_string(value))
         return wrong(err, name, value, "a text");
-    return add_key(ini, name, "service", json_string_value(value), err);
+    return cli_ini_add(ini, name, "service", json_string_value(value), err);
 }
 
 static enum eb_status add_bus(const json_t *settings, const char *broker, const char *folder, struct ebi_bytes *ini,
@@ -344,11 +332,11 @@ static enum eb_status add_route(struct routes *routes, const char *type, const c
         return ebi_error(routes->err, EB_PERMANENT, EB_KIND_CONFIG, "%s: enabled must be true or false", where);
     status = begin_route(routes, type);
     if (status == EB_OK)
-        status = add_key(routes->ini, where, "event", type, routes->err);
+        status = cli_ini_add(routes->ini, where, "event", type, routes->err);
     if (status == EB_OK)
-        status = add_key(routes->ini, where, "topic", topic, routes->err);
+        status = cli_ini_add(routes->ini, where, "topic", topic, routes->err);
     if (status == EB_OK)
-        status = add_key(routes->ini, where, "key_field", json_string_value(key_field), routes->err);
+        status = cli_ini_add(routes->ini, where, "key_field", json_string_value(key_field), routes->err);
     if (status == EB_OK && !ebi_bytes_add_format(routes->ini, "enabled = %s\n", json_is_true(enabled) ? "yes" : "no"))
         status = ebi_error_memory(routes->err);
     return status;

@@ -18,7 +18,9 @@ extern const struct cli_verb cli_seek;
 extern const struct cli_verb cli_signals;
 extern const struct cli_verb cli_topics;
 
-/* Subcommands that have a file of their own: topic_create.c, topic_delete.c, topic_trim.c, group_delete.c. */
+/* Subcommands that have a file of their own: config_import.c, topic_create.c, topic_delete.c,
+ * topic_trim.c, group_delete.c. */
+extern const struct cli_verb cli_config_import;
 extern const struct cli_verb cli_topics_create;
 extern const struct cli_verb cli_topics_delete;
 extern const struct cli_verb cli_topics_trim;

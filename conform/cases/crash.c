@@ -52,8 +52,8 @@ static void die_at_answer(struct ebc_test *t, const struct ebc_event *event) {
         kill(getpid(), SIGKILL);
 }
 
-/* Works until it is killed; one that dies at an answer ends itself as well, when it had one and nothing comes for a while. Says
- * "a" when an EB_ACK is settled, "l" for the lease. */
+/* Works until it is killed. A member with die_at_answer kills itself, at the latest when it has had an answer and nothing comes for
+ * a while. Says "a" when an EB_ACK is settled, "l" for the lease. */
 static void work(struct ebc_test *t, void (*watch)(struct ebc_test *, const struct ebc_event *)) {
     const char *topic = ebc_topic_name(t, "a"), *group = ebc_group(t, topic, "g");
     struct ebc_consumer *c;

@@ -26,7 +26,7 @@ static const struct eb_option bus_options[] = {
       AT(ebi_bus_settings, schema_limit), .help = "Size in bytes that a schema file may have" },
     { .key = "consumers_enabled", .type = EB_OPT_BOOL, .fallback = "yes", AT(ebi_bus_settings, consumers_enabled),
       .help = "Whether workers run at all; no makes each end at once" },
-    { .key = "consecutive_errors_limit", .type = EB_OPT_INT, .fallback = "0", .min = 0, .max = INT64_MAX,
+    { .key = "consecutive_errors_limit", .type = EB_OPT_INT, .fallback = "0", .min = 0, .max = UINT32_MAX,
       AT(ebi_bus_settings, consecutive_errors_limit),
       .help = "Number of errors in a row after which a worker ends; 0: it never does" },
     { .key = "log_level", .type = EB_OPT_CHOICE, .choices = "error|warning|info|debug", .fallback = "info",

@@ -32,7 +32,9 @@ class CommandStorm(Storm):
         before = after = ""
         if kind in ("receiver.before", "receiver.after"):
             most = self.chance.randint(1, self.budget)
-            death = f"echo >>{name}.runs; [ $(wc -l <{name}.runs) -lt {most} ] || {{ p=$(cut -d ' ' -f 4 /proc/$PPID/stat); [ \"$(cat /proc/$p/comm)\" != eventbus ] || kill -9 $p; }}; "
+            worker = "p=$(cut -d ' ' -f 4 /proc/$PPID/stat)"        # once it is dead, somebody else has its children
+            death = (f"echo >>{name}.runs; [ $(wc -l <{name}.runs) -lt {most} ] || "
+                     f"{{ {worker}; [ \"$(cat /proc/$p/comm)\" != eventbus ] || kill -9 $p; }}; ")
             before, after = (death, "") if kind == "receiver.before" else ("", death)
         elif kind and kind not in ("random", "stop"):
             self.kill_at(env, kind, self.chance.randint(1, self.budget))

@@ -139,10 +139,10 @@ def the_lines_of_the_containerfile_make_a_worker(t):
     need(debs())
     fresh_root()
     os.makedirs(f"{ROOT}/debs")
-    for file in debs().values():
+    for file in glob.glob(f"{DEBS}/*.deb"):
         shutil.copy(file, f"{ROOT}/debs")
     text = read(f"{TOP}/conf/container/Containerfile")
-    for line in re.findall(r"^RUN (.*)$", text, re.MULTILINE):
+    for line in re.findall(r"^RUN (?:--mount=\S+ )?(.*)$", text, re.MULTILINE):
         inside("sh", "-ec", line)
     (state,), (user,), (entry,) = (re.findall(rf"^{what} (.*)$", text, re.MULTILINE) for what in ("ENV", "USER", "ENTRYPOINT"))
     command = [*json.loads(entry), "consume", "-t", "a", "-g", "g", "-n", "1"]

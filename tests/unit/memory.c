@@ -23,13 +23,13 @@ void fail_allocation(unsigned n) {
     atomic_store(&left, n);
 }
 
-bool allocation_failed(void) {
-    atomic_store(&left, 0);
+bool allocation_was_reached(void) {
     return atomic_load(&failed);
 }
 
-bool allocation_was_reached(void) {
-    return atomic_load(&failed);
+bool allocation_failed(void) {
+    atomic_store(&left, 0);
+    return allocation_was_reached();
 }
 
 static bool fails_now(void) {

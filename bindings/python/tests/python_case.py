@@ -1,8 +1,8 @@
 """bindings/python/tests/python_case.py - what the tests of the Python package share: its wheel, built from its archive of
 sources, and a Python with nothing but that installed, and the peers of tests/interop on its path.
 
-All is made once for each state of the sources, below the build's bindings/python/made. Nothing is downloaded: the tools are
-those of the environment that tests/interop/venv.sh makes.
+All is made once for each state of the sources, below the build's bindings/python/made. The tools are those of the
+environment that tests/interop/venv.sh makes; pip downloads what requirements.txt names.
 """
 import fcntl
 import functools

@@ -9,7 +9,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.functional import Promise
 
-OF_THE_SERVICE = ("EVENTS_SERVICE_NAME", "SERVICE_VARIANT")
+from ...settings import OTHERS, TABLE
+
+OF_THE_SERVICE = {"EVENTS_SERVICE_NAME", "SERVICE_VARIANT"}
+KNOWN = {setting.name for setting in TABLE} | OTHERS | OF_THE_SERVICE
 
 
 def _plain(value: Any) -> Any:
@@ -32,6 +35,9 @@ class Command(BaseCommand):
                 value = getattr(settings, name)
                 try:
                     found[name] = json.loads(json.dumps(value, default=_plain, allow_nan=False))
-                except (TypeError, ValueError) as error:
-                    raise CommandError(f"the setting {name} holds what JSON cannot say: {error}") from None
+                except (TypeError, ValueError, RecursionError) as error:
+                    if name not in KNOWN:
+                        self.stderr.write(f"the setting {name} is not known and is left out: JSON cannot hold it")
+                        continue
+                    raise CommandError(f"the setting {name} holds what JSON cannot hold: {error}") from None
         self.stdout.write(json.dumps(found, indent=2, sort_keys=True))
